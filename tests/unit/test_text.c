@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+#include "base/text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/util.h"
+
+static void check_trim(const char *text, const char *expected)
+{
+    char copy[32];
+
+    memcpy(copy, text, strlen(text) + 1);
+    fr_text_trim(copy);
+    assert_string_equal(copy, expected);
+}
+
+static void test_trim(void **state)
+{
+    check_trim("", "");
+    check_trim("abc", "abc");
+    check_trim("aƒ", "aƒ");
+    check_trim("a\xc6", "a");
+    check_trim("a🥞", "a🥞");
+    check_trim("a\xf0\x9f\xa5", "a");
+    check_trim("\xf0\x9f", "");
+}
+
+static void test_nearest(void **state)
+{
+    static const char *const known[] = {"command", "num_tasks", "num_nodes", "name", "envars"};
+    const size_t count = FR_ARRAY_SIZE(known);
+    char huge[1000];
+
+    assert_string_equal(fr_text_nearest("comand", known, count), "command");
+    assert_string_equal(fr_text_nearest("Command", known, count), "command");
+    assert_string_equal(fr_text_nearest("numtasks", known, count), "num_tasks");
+    assert_string_equal(fr_text_nearest("env_vars", known, count), "envars");
+    assert_null(fr_text_nearest("colour", known, count));
+    assert_null(fr_text_nearest("", known, count));
+    assert_null(fr_text_nearest("x", known, count));
+    memset(huge, 'a', sizeof(huge) - 1);
+    huge[sizeof(huge) - 1] = '\0';
+    assert_null(fr_text_nearest(huge, known, count));
+    assert_null(fr_text_nearest("command", known, 0));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_trim),
+        cmocka_unit_test(test_nearest),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
