@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+/*
+ * Starting a job's shell, and speaking to it. For a worker thread, but for fr_launch_signal().
+ */
+#ifndef FR_LOCAL_LAUNCH_H
+#define FR_LOCAL_LAUNCH_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "engine/local/store.h"
+
+/* What all jobs of this engine are started with. Borrowed texts. */
+struct fr_launch_settings {
+    const char *state_dir;
+    const char *shell_path;
+    uint64_t output_max;
+    mode_t umask;    /* the daemon's own when it started */
+    uint64_t nofile; /* its soft limit then */
+};
+
+/*
+ * Prepares the job's folder out of the store and spawns its shell. cpus may be NULL. 0 with
+ * the shell's pid and pidfd (-1 where the kernel has none); a negative errno with err naming
+ * what failed. Nothing is running then, and it may be tried again.
+ */
+int fr_launch_start(const struct fr_launch_settings *settings, struct fr_store *store,
+                    uint64_t id, const char *cpus, pid_t *ret_pid, int *ret_pidfd,
+                    struct fr_error *err);
+
+/*
+ * Sends a signal to a shell: SIGTERM (value ignored), or FR_SIGNAL_RELAY with the number that
+ * its tasks are to get. By pidfd, or by pid where that is -1. 0 or a negative errno (-ESRCH:
+ * it has ended).
+ */
+int fr_launch_signal(int pidfd, pid_t pid, int signum, int value);
+
+/*
+ * Appends a job's description (shell/folder.h) out of the JSON texts of its jobspec and
+ * environment (may be NULL). 0, -EINVAL if they cannot be read, -ENOMEM.
+ */
+struct fr_buf;
+int fr_launch_describe(const struct fr_launch_settings *settings, uint64_t id,
+                       const char *jobspec, const char *environment, const char *cpus,
+                       struct fr_buf *out);
+
+#endif

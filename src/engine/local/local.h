@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+/*
+ * The local engine's own header: its state, and what its files do for each other.
+ *
+ *   engine.c    the engine's functions: create, open, close, submit, cancel, kill, nodes
+ *   recover.c   reads the store at open and takes up where the last daemon left
+ *   run.c       a job's way from the queue to its shell
+ *   attend.c    what a shell does, and what is to be done about it
+ *   end.c       a job's end
+ *
+ * The rule behind all of it: nothing is done in the world before the intent is on disk, and
+ * nothing is told upward before it is on disk. What is between the two can be seen in the
+ * job's folder (folder.h), so that the next daemon finds out by looking.
+ */
+#ifndef FR_LOCAL_LOCAL_H
+#define FR_LOCAL_LOCAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/loop.h"
+#include "engine/engine.h"
+#include "engine/local/folder.h"
+#include "engine/local/jobs.h"
+#include "engine/local/launch.h"
+#include "engine/local/output.h"
+#include "engine/local/resources.h"
+#include "engine/local/sched.h"
+#include "engine/local/store.h"
+#include "model/fluid.h"
+
+struct fr_local;
+
+/* Where an active job stands. */
+enum fr_phase {
+    FR_PHASE_WAITING,  /* in the queue */
+    FR_PHASE_ALLOCATE, /* has cores; `alloc` is being committed */
+    FR_PHASE_ATTEND,   /* a worker is at its folder, or a timer will send one */
+    FR_PHASE_RUN,      /* a shell holds its claim, and we watch that */
+    FR_PHASE_END       /* its last events are being committed */
+};
+
+/* What a worker does at a job's folder. */
+enum fr_errand { FR_ERRAND_LAUNCH, FR_ERRAND_EXAMINE, FR_ERRAND_VOID };
+
+/* An active job. Owned by the engine's list of jobs. */
+struct fr_local_job {
+    struct fr_local *engine;
+    uint64_t id;
+    enum fr_phase phase;
+    int urgency;
+    int ncores; /* 0: the stored jobspec could not be read */
+    double duration;
+    bool queued;      /* stands in the queue */
+    bool started;     /* `start` is in its log */
+    bool cancelled;   /* an exception of severity 0 is in its log */
+    bool child;       /* the shell is our child: to be reaped */
+    int child_status; /* wait status of a shell that was; -1 while not known */
+    int64_t nevents;  /* index of the next event */
+    double last;      /* timestamp of the last one: they rise */
+    char *cores;      /* idset; NULL before it was allocated */
+    pid_t pid;        /* of the shell in FR_PHASE_RUN, 0 if it cannot be reached */
+    int pidfd;        /* -1: none */
+    pid_t gone;       /* the shell that was last seen to have ended */
+    struct fr_poll *watch;
+    struct fr_timer *timer; /* for the errand; made before anything is allocated */
+    enum fr_errand errand;
+    unsigned int attempts;   /* launches that failed */
+    struct fr_error failure; /* why the last one did */
+};
+
+struct fr_later;
+
+struct fr_local {
+    struct fr_engine base; /* first: the contract's struct */
+    uv_loop_t *loop;
+    struct fr_engine_sink sink;
+    char *state_dir;
+    char *shell_path;
+    char host[65];
+    int lock; /* of the state directory */
+    struct fr_launch_settings launch;
+    struct fr_resources *resources;
+    struct fr_store *store;
+    struct fr_outputs *outputs;
+    struct fr_fluid_gen ids;
+    struct fr_jobs jobs;
+    struct fr_sched_queue queue;
+    bool caught_up;
+    bool closing;
+    size_t submitting;  /* submissions on their way to the disk */
+    unsigned int works; /* errands and reads that a worker has */
+    struct fr_timer *tick;
+    bool ticking; /* the timer is set */
+    struct fr_wake *wake;
+    struct fr_later *later, **later_end;
+    void (*closed)(void *arg);
+    void *closed_arg;
+};
+
+static inline struct fr_local *fr_local_of(struct fr_engine *engine)
+{
+    return (struct fr_local *)engine;
+}
+
+/* engine.c: one piece of work of a worker is over; goes on closing if that waits for it. */
+void fr_local_work_over(struct fr_local *engine);
+/* Looks again, in half a second, after what no descriptor tells us or what lacked memory. */
+void fr_local_tick_soon(struct fr_local *engine);
+
+/* later.c: answers that must not come from inside the call that asked. */
+void fr_later_submit(struct fr_local *engine, fr_submit_f cb, void *arg,
+                     const struct fr_error *err);
+void fr_later_done(struct fr_local *engine, fr_done_f cb, void *arg,
+                   const struct fr_error *err);
+void fr_later_nodes(struct fr_local *engine, fr_nodes_f cb, void *arg);
+void fr_later_run(struct fr_local *engine); /* all that wait */
+
+/* submit.c */
+void fr_local_submit(struct fr_engine *base, struct fr_jobspec *spec, int urgency,
+                     fr_submit_f cb, void *arg);
+
+/* run.c */
+struct fr_local_job *fr_run_job_create(struct fr_local *engine, uint64_t id, int urgency,
+                                       const struct fr_jobspec *spec); /* NULL: no memory */
+void fr_run_job_free(struct fr_local_job *job);
+/* Cores that the job takes of this machine, which may be more than it has. */
+int fr_run_cores(const struct fr_local *engine, const struct fr_jobspec *spec);
+/* Puts a waiting job into the queue; without memory, later. */
+void fr_run_enqueue(struct fr_local_job *job);
+void fr_run_dequeue(struct fr_local_job *job);
+/* Gives back what the job has and forgets it: its last event is on disk and told. */
+void fr_run_forget(struct fr_local_job *job);
+/* Starts what can be started. */
+void fr_run_schedule(struct fr_local *engine);
+/* Does again what could not be done for want of memory. */
+void fr_run_tick(struct fr_local *engine);
+/* A job that had cores when the last daemon ended: finds out how it stands. */
+void fr_run_resume(struct fr_local_job *job);
+/* The next timestamp and index for an event of this job that is of time `when`. */
+void fr_run_event(struct fr_local_job *job, struct fr_unit *unit, const char *name, double when,
+                  char *context);
+/* The context of an exception, to be freed; NULL: no memory. by_user: with our user id. */
+char *fr_run_exception(const char *type, const char *note, bool by_user);
+/* Tells the sink what was committed. */
+void fr_run_publish(struct fr_local *engine, const struct fr_unit *unit,
+                    const struct fr_jobspec *spec);
+
+/* attend.c */
+/* Sends a worker to the job's folder, now or in after_ms. */
+void fr_attend(struct fr_local_job *job, enum fr_errand errand, uint64_t after_ms);
+/* Looks after running jobs that have no pidfd. */
+void fr_attend_tick(struct fr_local *engine);
+
+/* end.c */
+/* The job has ended as the report says (ENDED, DIED or VOID). */
+void fr_end_job(struct fr_local_job *job, const struct fr_report *report);
+void fr_local_cancel(struct fr_engine *base, uint64_t id, const char *note, fr_done_f cb,
+                     void *arg);
+void fr_local_kill(struct fr_engine *base, uint64_t id, int signum, fr_done_f cb, void *arg);
+/* Ends a job that waits and can never run, with an exception of this type. 0 or -ENOMEM. */
+int fr_end_waiting(struct fr_local_job *job, const char *type, const char *note, bool by_user,
+                   fr_done_f cb, void *arg);
+
+/* recover.c */
+int fr_recover_begin(struct fr_local *engine, struct fr_error *err);
+
+/* lock.c: one daemon for each state directory. */
+int fr_lock_take(const char *state_dir, int *ret_fd, struct fr_error *err);
+/* Makes the directory and its parents, mode 0700. */
+int fr_lock_directory(const char *path, struct fr_error *err);
+
+#endif

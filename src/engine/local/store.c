@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+#include "engine/local/store.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/loop.h"
+#include "base/util.h"
+#include "engine/local/store_db.h"
+
+#define BATCH_UNITS 1024
+#define RETRY_MS 1000
+
+struct fr_store {
+    uv_loop_t *loop;
+    struct fr_db db; /* the worker's while busy */
+    sqlite3 *reader;
+    struct fr_db_facts facts;
+    struct fr_unit *queue, **queue_end;
+    struct fr_unit *batch; /* being committed */
+    struct fr_timer *retry;
+    struct fr_error error; /* of the batch */
+    bool held;
+    bool busy;      /* a batch is with the worker */
+    bool finishing; /* the batch's units are being told */
+    bool closing;
+    void (*closed)(void *arg);
+    void *closed_arg;
+};
+
+struct fr_unit *fr_unit_create(uint64_t id, fr_unit_f done, void *arg)
+{
+    struct fr_unit *unit = calloc(1, sizeof(*unit));
+
+    if (unit) {
+        unit->id = id;
+        unit->done = done;
+        unit->arg = arg;
+    }
+    return unit;
+}
+
+void fr_unit_free(struct fr_unit *unit)
+{
+    if (!unit)
+        return;
+    for (size_t i = 0; i < unit->nevents; i++)
+        free(unit->contexts[i]);
+    free(unit->jobspec);
+    free(unit->environment);
+    free(unit->R);
+    free(unit);
+}
+
+void fr_unit_event(struct fr_unit *unit, const char *name, double timestamp, int64_t index,
+                   char *context)
+{
+    size_t n = unit->nevents++;
+
+    assert(n < FR_UNIT_EVENTS);
+    unit->contexts[n] = context;
+    unit->events[n] = (struct fr_event){
+        .timestamp = timestamp, .name = name, .context = context, .index = index};
+}
+
+static void units_free(struct fr_unit *list)
+{
+    while (list) {
+        struct fr_unit *next = list->next;
+
+        fr_unit_free(list);
+        list = next;
+    }
+}
+
+static void store_free(struct fr_store *store)
+{
+    if (!store)
+        return;
+    units_free(store->queue);
+    fr_timer_free(store->retry);
+    (void)sqlite3_close(store->reader);
+    fr_db_close(&store->db);
+    free(store);
+}
+
+FR_DEFINE_CLEANUP(struct fr_store *, store, store_free);
+
+static void kick(struct fr_store *store);
+
+static void on_retry(void *arg)
+{
+    kick(arg);
+}
+
+int fr_store_open(uv_loop_t *loop, const char *path, struct fr_store **ret,
+                  struct fr_error *err)
+{
+    _cleanup_(fr_cleanup_store) struct fr_store *store = calloc(1, sizeof(*store));
+    int rc;
+
+    if (!store)
+        return fr_error_set(err, ENOMEM, FR_CODE_INTERNAL, "No memory for the job store.");
+    store->loop = loop;
+    store->held = true;
+    store->queue_end = &store->queue;
+    rc = fr_db_open(path, &store->db, &store->facts, err);
+    if (rc == 0)
+        rc = fr_db_open_reader(path, &store->reader, err);
+    if (rc < 0)
+        return rc;
+    rc = fr_timer_create(loop, on_retry, store, &store->retry);
+    if (rc < 0)
+        return fr_error_set(err, -rc, FR_CODE_INTERNAL, "No memory for the job store.");
+    *ret = fr_take(store);
+    return 0;
+}
+
+static void maybe_closed(struct fr_store *store)
+{
+    void (*closed)(void *arg) = store->closed;
+    void *arg = store->closed_arg;
+
+    if (!store->closing || store->busy || store->finishing || store->queue)
+        return;
+    store_free(store);
+    closed(arg);
+}
+
+void fr_store_close(struct fr_store *store, void (*closed)(void *arg), void *arg)
+{
+    store->closing = true;
+    store->held = false;
+    store->closed = closed;
+    store->closed_arg = arg;
+    kick(store);
+    maybe_closed(store);
+}
+
+const char *fr_store_uuid(const struct fr_store *store)
+{
+    return store->facts.uuid;
+}
+
+uint64_t fr_store_epoch(const struct fr_store *store)
+{
+    return store->facts.epoch;
+}
+
+uint64_t fr_store_last_seq(const struct fr_store *store)
+{
+    return store->facts.last_seq;
+}
+
+uint64_t fr_store_last_id(const struct fr_store *store)
+{
+    return store->facts.last_id;
+}
+
+void fr_store_release(struct fr_store *store)
+{
+    store->held = false;
+    kick(store);
+}
+
+void fr_store_put(struct fr_store *store, struct fr_unit *unit)
+{
+    unit->next = NULL;
+    *store->queue_end = unit;
+    store->queue_end = &unit->next;
+    kick(store);
+}
+
+static int commit_work(void *arg)
+{
+    struct fr_store *store = arg;
+
+    return fr_db_commit(&store->db, store->batch, &store->error);
+}
+
+/* Moves units from the queue into the batch and numbers their events. */
+static void batch_fill(struct fr_store *store)
+{
+    struct fr_unit **end = &store->queue;
+    uint64_t seq = store->facts.last_seq;
+
+    for (int i = 0; i < BATCH_UNITS && *end; i++) {
+        for (size_t k = 0; k < (*end)->nevents; k++)
+            (*end)->events[k].seq = ++seq;
+        end = &(*end)->next;
+    }
+    store->batch = store->queue;
+    store->queue = *end;
+    *end = NULL;
+    if (!store->queue)
+        store->queue_end = &store->queue;
+}
+
+/* Puts a list back before all that waits, in its order. */
+static void queue_prepend(struct fr_store *store, struct fr_unit *list)
+{
+    struct fr_unit **end = &list;
+
+    while (*end)
+        end = &(*end)->next;
+    *end = store->queue;
+    if (!store->queue)
+        store->queue_end = end == &list ? &store->queue : end;
+    store->queue = list;
+}
+
+/* Tells each unit of the batch what became of it; returns those to be tried again. */
+static struct fr_unit *batch_tell(struct fr_store *store, int result)
+{
+    struct fr_unit *list = fr_take(store->batch);
+    struct fr_unit *kept = NULL;
+    struct fr_unit **kept_end = &kept;
+
+    while (list) {
+        struct fr_unit *unit = list;
+        bool keep;
+
+        list = unit->next;
+        unit->next = NULL;
+        if (result == 0 && unit->nevents > 0)
+            store->facts.last_seq = unit->events[unit->nevents - 1].seq;
+        keep = unit->done(unit->arg, unit, result, result < 0 ? &store->error : NULL);
+        if (keep && result < 0 && !store->closing) {
+            *kept_end = unit;
+            kept_end = &unit->next;
+        } else {
+            fr_unit_free(unit);
+        }
+    }
+    return kept;
+}
+
+static void on_committed(void *arg, int result)
+{
+    struct fr_store *store = arg;
+    struct fr_unit *kept;
+
+    store->busy = false;
+    store->finishing = true; /* whatever is put from the callbacks waits for the kept ones */
+    kept = batch_tell(store, result);
+    store->finishing = false;
+    if (kept) {
+        queue_prepend(store, kept);
+        fr_timer_start(store->retry, RETRY_MS, 0);
+    } else {
+        kick(store);
+    }
+    maybe_closed(store);
+}
+
+static void kick(struct fr_store *store)
+{
+    if (store->held || store->busy || store->finishing || !store->queue)
+        return;
+    fr_timer_stop(store->retry);
+    batch_fill(store);
+    if (fr_work_queue(store->loop, commit_work, on_committed, store) < 0) {
+        queue_prepend(store, fr_take(store->batch));
+        fr_timer_start(store->retry, RETRY_MS, 0);
+        return;
+    }
+    store->busy = true;
+}
+
+static void cleanup_stmt(sqlite3_stmt **stmt)
+{
+    (void)sqlite3_finalize(*stmt);
+}
+
+static struct fr_row row_of(sqlite3_stmt *stmt)
+{
+    return (struct fr_row){
+        .event = {.seq = (uint64_t)sqlite3_column_int64(stmt, 0),
+                  .index = sqlite3_column_int64(stmt, 2),
+                  .timestamp = sqlite3_column_double(stmt, 3),
+                  .name = (const char *)sqlite3_column_text(stmt, 4),
+                  .context = (const char *)sqlite3_column_text(stmt, 5)},
+        .id = (uint64_t)sqlite3_column_int64(stmt, 1),
+        .urgency = sqlite3_column_int(stmt, 6),
+        .jobspec = (const char *)sqlite3_column_text(stmt, 7),
+        .R = (const char *)sqlite3_column_text(stmt, 8),
+    };
+}
+
+int fr_store_read_events(struct fr_store *store, uint64_t after, uint64_t last, int limit,
+                         fr_row_f each, void *arg, struct fr_error *err)
+{
+    static const char sql[] =
+        "SELECT e.seq, e.id, e.idx, e.timestamp, e.name, e.context, j.urgency,"
+        " CASE e.name WHEN 'submit' THEN j.jobspec END,"
+        " CASE e.name WHEN 'alloc' THEN j.R END"
+        " FROM events e LEFT JOIN jobs j ON j.id = e.id"
+        " WHERE e.seq > ? AND e.seq <= ? ORDER BY e.seq LIMIT ?";
+    _cleanup_(cleanup_stmt) sqlite3_stmt *stmt = NULL;
+    int rc = 0;
+    int step;
+
+    if (sqlite3_prepare_v2(store->reader, sql, -1, &stmt, NULL) != SQLITE_OK)
+        return fr_db_failed(store->reader, err);
+    (void)sqlite3_bind_int64(stmt, 1, (int64_t)after);
+    (void)sqlite3_bind_int64(stmt, 2, (int64_t)last);
+    (void)sqlite3_bind_int(stmt, 3, limit);
+    while ((step = sqlite3_step(stmt)) == SQLITE_ROW) {
+        struct fr_row row = row_of(stmt);
+
+        if (!row.event.name)
+            return fr_error_set(err, ENOMEM, FR_CODE_INTERNAL, "No memory for an event.");
+        rc = each(arg, &row);
+        if (rc)
+            return rc;
+    }
+    return step == SQLITE_DONE ? 0 : fr_db_failed(store->reader, err);
+}
+
+static int column_copy(sqlite3_stmt *stmt, int column, char **ret)
+{
+    const unsigned char *text = sqlite3_column_text(stmt, column);
+
+    if (!text && sqlite3_column_type(stmt, column) != SQLITE_NULL)
+        return -ENOMEM;
+    *ret = text ? strdup((const char *)text) : NULL;
+    return !text || *ret ? 0 : -ENOMEM;
+}
+
+int fr_store_read_spec(struct fr_store *store, uint64_t id, char **ret_jobspec,
+                       char **ret_environment)
+{
+    _cleanup_(cleanup_stmt) sqlite3_stmt *stmt = NULL;
+    _cleanup_(fr_cleanup_str) char *jobspec = NULL;
+    _cleanup_(fr_cleanup_str) char *environment = NULL;
+    int step;
+
+    if (sqlite3_prepare_v2(store->reader, "SELECT jobspec, environment FROM jobs WHERE id = ?",
+                           -1, &stmt, NULL) != SQLITE_OK)
+        return -EIO;
+    (void)sqlite3_bind_int64(stmt, 1, (int64_t)id);
+    step = sqlite3_step(stmt);
+    if (step == SQLITE_DONE)
+        return -ENOENT;
+    if (step != SQLITE_ROW)
+        return -EIO;
+    if (column_copy(stmt, 0, &jobspec) < 0 || column_copy(stmt, 1, &environment) < 0)
+        return -ENOMEM;
+    *ret_jobspec = fr_take(jobspec);
+    *ret_environment = fr_take(environment);
+    return 0;
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+/*
+ * The local engine's store: jobs and their events in SQLite.
+ *
+ * One writer, off the loop: one batch is committed at a time, and what is put meanwhile goes
+ * into the next, so that many submissions share one disk sync. A unit is committed as a whole
+ * or not at all, and units in the order in which they were put. The database is in WAL mode
+ * with synchronous=FULL: what was committed survives a power cut.
+ *
+ * All of it belongs to the loop's thread, but for the two fr_store_read_… functions.
+ */
+#ifndef FR_LOCAL_STORE_H
+#define FR_LOCAL_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/error.h"
+#include "model/event.h"
+
+struct fr_store;
+struct fr_unit;
+
+/*
+ * What became of a unit: 0 (on disk; its events have their seq), or a negative errno with err.
+ * After a failure, true keeps the unit at its place to be tried again, false gives it up.
+ * The unit is freed by the store, unless it is kept.
+ */
+typedef bool (*fr_unit_f)(void *arg, const struct fr_unit *unit, int result,
+                          const struct fr_error *err);
+
+#define FR_UNIT_EVENTS 12
+
+/* What is committed together, of one job. Made with fr_unit_create. */
+struct fr_unit {
+    uint64_t id;
+    /* A new job, if jobspec is not NULL. Owned JSON texts. */
+    char *jobspec;
+    char *environment; /* may be NULL */
+    int urgency;
+    char *R; /* owned JSON text, or NULL to leave it */
+    struct fr_event events[FR_UNIT_EVENTS];
+    size_t nevents;
+    fr_unit_f done;
+    void *arg;
+    /* private to the store */
+    char *contexts[FR_UNIT_EVENTS];
+    struct fr_unit *next;
+};
+
+struct fr_unit *fr_unit_create(uint64_t id, fr_unit_f done, void *arg); /* NULL: no memory */
+void fr_unit_free(struct fr_unit *unit);                                /* NULL is allowed */
+
+/*
+ * Adds an event. name is static; context is taken over (free(3)) and may be NULL. More than
+ * FR_UNIT_EVENTS is our own mistake.
+ */
+void fr_unit_event(struct fr_unit *unit, const char *name, double timestamp, int64_t index,
+                   char *context);
+
+/*
+ * Opens the database at path, making it if it is missing. Blocks. 0, or a negative errno with
+ * err: -EPROTO for a database of a newer version, -EIO, -ENOSPC, -ENOMEM.
+ */
+int fr_store_open(uv_loop_t *loop, const char *path, struct fr_store **ret,
+                  struct fr_error *err);
+
+/* Tries once to commit what is still there, then calls closed and is gone. */
+void fr_store_close(struct fr_store *store, void (*closed)(void *arg), void *arg);
+
+const char *fr_store_uuid(const struct fr_store *store);
+uint64_t fr_store_epoch(const struct fr_store *store);    /* of its ids, ms since 1970 */
+uint64_t fr_store_last_seq(const struct fr_store *store); /* 0: no event yet */
+uint64_t fr_store_last_id(const struct fr_store *store);  /* as it was when opened; 0: none */
+
+/* Nothing is committed while held; what is put waits. A store opens held. */
+void fr_store_release(struct fr_store *store);
+
+/* Takes the unit over. Its done comes later, never from in here. */
+void fr_store_put(struct fr_store *store, struct fr_unit *unit);
+
+/* One stored event, with what came with it. All borrowed for the call. */
+struct fr_row {
+    uint64_t id;
+    struct fr_event event;
+    int urgency;
+    const char *jobspec; /* with `submit`, else NULL */
+    const char *R;       /* with `alloc`, else NULL */
+};
+
+typedef int (*fr_row_f)(void *arg, const struct fr_row *row);
+
+/*
+ * For a worker thread. Tells up to limit events with after < seq <= last, in the order of seq.
+ * 0; a negative errno with err; or what each returned if not 0.
+ */
+int fr_store_read_events(struct fr_store *store, uint64_t after, uint64_t last, int limit,
+                         fr_row_f each, void *arg, struct fr_error *err);
+
+/*
+ * For a worker thread. A job's jobspec and environment, to be freed by the caller. 0, -ENOENT,
+ * -ENOMEM, -EIO. *ret_environment may be NULL.
+ */
+int fr_store_read_spec(struct fr_store *store, uint64_t id, char **ret_jobspec,
+                       char **ret_environment);
+
+#endif

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+#include <stdio.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "engine/local/local.h"
+
+FR_DEFINE_CLEANUP(struct fr_jobspec *, jobspec, fr_jobspec_free);
+FR_DEFINE_CLEANUP(struct fr_unit *, unit, fr_unit_free);
+
+/* One submission on its way to the disk. */
+struct submission {
+    struct fr_local *engine;
+    struct fr_local_job *job;
+    struct fr_jobspec *spec; /* without its environment */
+    fr_submit_f cb;
+    void *arg;
+};
+
+static void submission_free(struct submission *s)
+{
+    if (!s)
+        return;
+    fr_run_job_free(s->job);
+    fr_jobspec_free(s->spec);
+    free(s);
+}
+
+FR_DEFINE_CLEANUP(struct submission *, submission, submission_free);
+
+/* What this machine can never do is refused now, not left waiting for ever. */
+static int satisfiable(const struct fr_local *engine, const struct fr_jobspec *spec,
+                       struct fr_error *err)
+{
+    int total = fr_resources_total(engine->resources);
+    long long cores = (long long)spec->ntasks * spec->cores_per_task;
+
+    if (spec->nnodes > 1)
+        return fr_error_set(err, EINVAL, FR_CODE_UNSATISFIABLE,
+                            "The server only has 1 nodes, you requested %d", spec->nnodes);
+    if (spec->gpus_per_task > 0)
+        return fr_error_set(err, EINVAL, FR_CODE_UNSATISFIABLE,
+                            "This server does not support gpus: gpus_per_task cannot be set.");
+    if (cores > total)
+        return fr_error_set(err, EINVAL, FR_CODE_UNSATISFIABLE,
+                            "The job needs %lld cores (num_tasks %d times cores_per_task %d), "
+                            "and the server only has %d: ask for fewer.",
+                            cores, spec->ntasks, spec->cores_per_task, total);
+    return 0;
+}
+
+/* Asked for by name, so it is not to be passed over in silence. */
+static int supported(const struct fr_jobspec *spec, struct fr_error *err)
+{
+    static const char *const files[][2] = {
+        {"input", "stdin"}, {"output", "stdout"}, {"output", "stderr"}};
+
+    for (size_t i = 0; i < FR_ARRAY_SIZE(files); i++) {
+        const json_t *options = json_object_get(spec->shell, files[i][0]);
+        const json_t *stream = json_object_get(options, files[i][1]);
+        const char *type = json_string_value(json_object_get(stream, "type"));
+
+        if (type && strcmp(type, "file") == 0)
+            return fr_error_set(err, ENOSYS, FR_CODE_UNSUPPORTED,
+                                "The local engine cannot connect %s to a file: redirect inside "
+                                "the command, as in sh -c 'program > file'.",
+                                files[i][1]);
+    }
+    return 0;
+}
+
+/* What goes into the store must be readable by whoever launches it. */
+static int readable(const struct fr_jobspec *spec, struct fr_error *err)
+{
+    _cleanup_(fr_cleanup_jobspec) struct fr_jobspec *again = NULL;
+
+    return fr_jobspec_create(json_incref(spec->json), &again, err);
+}
+
+/* Takes the environment out of the jobspec, as a text; NULL if it has none. */
+static int environment_take(struct fr_jobspec *spec, char **ret)
+{
+    json_t *system = json_object_get(json_object_get(spec->json, "attributes"), "system");
+
+    *ret = NULL;
+    if (!spec->environment)
+        return 0;
+    *ret = json_dumps(spec->environment, JSON_COMPACT);
+    if (!*ret)
+        return -ENOMEM;
+    spec->environment = NULL;
+    (void)json_object_del(system, "environment");
+    return 0;
+}
+
+static int events_put(struct submission *s, struct fr_unit *unit)
+{
+    char *submit = NULL;
+    char *priority = NULL;
+    double now = fr_time_now();
+
+    if (asprintf(&submit, "{\"userid\":%lu,\"urgency\":%d,\"flags\":0,\"version\":1}",
+                 (unsigned long)getuid(), s->job->urgency) < 0)
+        return -ENOMEM;
+    /* Flux's own scale: the urgency, unless it is the highest (RFC 30). */
+    if (asprintf(&priority, "{\"priority\":%lld}",
+                 s->job->urgency == 31 ? 4294967295LL : (long long)s->job->urgency) < 0) {
+        free(submit);
+        return -ENOMEM;
+    }
+    fr_run_event(s->job, unit, "submit", now, submit);
+    fr_run_event(s->job, unit, "validate", now, NULL);
+    fr_run_event(s->job, unit, "depend", now, NULL);
+    fr_run_event(s->job, unit, "priority", now, priority);
+    return 0;
+}
+
+static bool on_submitted(void *arg, const struct fr_unit *unit, int result,
+                         const struct fr_error *err)
+{
+    struct submission *s = arg;
+    struct fr_local *engine = s->engine;
+
+    if (result < 0) {
+        engine->submitting--;
+        s->cb(s->arg, 0, err);
+        submission_free(s);
+        return false; /* refused is refused: it must not appear later after all */
+    }
+    fr_run_publish(engine, unit, s->spec);
+    engine->submitting--;
+    (void)fr_jobs_add(&engine->jobs, unit->id, s->job); /* room was made when it came */
+    fr_run_enqueue(fr_take(s->job));
+    s->cb(s->arg, unit->id, NULL);
+    submission_free(s);
+    fr_run_schedule(engine);
+    return false;
+}
+
+static int submit(struct fr_local *engine, struct submission *s, int urgency)
+{
+    uint64_t id = fr_fluid_next(&engine->ids, (uint64_t)(fr_time_now() * 1000));
+    _cleanup_(fr_cleanup_unit) struct fr_unit *unit = fr_unit_create(id, on_submitted, s);
+
+    s->job = fr_run_job_create(engine, id, urgency, s->spec);
+    if (!unit || !s->job || environment_take(s->spec, &unit->environment) < 0 ||
+        fr_jobs_reserve(&engine->jobs, engine->submitting + 1) < 0)
+        return -ENOMEM;
+    unit->jobspec = json_dumps(s->spec->json, JSON_COMPACT);
+    unit->urgency = urgency;
+    if (!unit->jobspec || events_put(s, unit) < 0)
+        return -ENOMEM;
+    engine->submitting++;
+    fr_store_put(engine->store, fr_take(unit));
+    return 0;
+}
+
+void fr_local_submit(struct fr_engine *base, struct fr_jobspec *taken, int urgency,
+                     fr_submit_f cb, void *arg)
+{
+    struct fr_local *engine = fr_local_of(base);
+    _cleanup_(fr_cleanup_jobspec) struct fr_jobspec *spec = taken;
+    _cleanup_(fr_cleanup_submission) struct submission *s = calloc(1, sizeof(*s));
+    struct fr_error err = {.code = FR_CODE_INTERNAL};
+    int rc;
+
+    if (engine->closing)
+        rc = fr_error_set(&err, ESHUTDOWN, FR_CODE_STOPPING, "The service is stopping.");
+    else
+        rc = satisfiable(engine, spec, &err);
+    if (rc == 0)
+        rc = supported(spec, &err);
+    if (rc == 0)
+        rc = readable(spec, &err);
+    if (rc == 0 && s) {
+        *s = (struct submission){.engine = engine, .spec = fr_take(spec), .cb = cb, .arg = arg};
+        rc = submit(engine, s, urgency);
+    }
+    if (rc == 0 && s) {
+        s = NULL; /* the store's callback has it now */
+        return;
+    }
+    if (rc == 0 || rc == -ENOMEM)
+        (void)fr_error_set(&err, ENOMEM, FR_CODE_INTERNAL, "No memory for another job.");
+    fr_later_submit(engine, cb, arg, &err);
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+/*
+ * The folder of one job: how the local engine and the job shell speak with each other.
+ *
+ * This is a format on disk. Shells of an older version meet a newer daemon (they live as long
+ * as their jobs), so a change here needs a new FR_FOLDER_VERSION and code for both. It is plain
+ * C without any library, for the shell links nothing but libc.
+ *
+ *   job     written by the daemon before it spawns a shell: records, each a tag character and a
+ *           text that ends with NUL; see FR_TAG_. The last is FR_TAG_END.
+ *   claim   who runs the job: lines "flux-restd claim <version>", "pid <pid>", "start <time>".
+ *           The shell writes and locks (flock) a file of another name and links it to this one,
+ *           so the name is given once in a job's life and never without its lock. The lock is
+ *           held for as long as the shell lives. pid 0: nobody, the job is never to start.
+ *   output  frames, see struct fr_frame. Only the holder of the claim writes it.
+ *   result  appears by rename when all is over: lines "flux-restd result <version>",
+ *           "status <wait status>", "end <time>", and for each exception
+ *           "exception <time> <type> <note>".
+ *
+ * Times are seconds since the epoch with six decimals.
+ *
+ * Signals to the shell: SIGTERM ends the job (SIGTERM to its tasks, SIGKILL five seconds
+ * later); FR_SIGNAL_RELAY with a value (sigqueue) sends the signal of that number to the tasks.
+ */
+#ifndef FR_SHELL_FOLDER_H
+#define FR_SHELL_FOLDER_H
+
+#include <signal.h>
+#include <stdint.h>
+
+#define FR_FOLDER_VERSION 1
+
+#define FR_FOLDER_JOB "job"
+#define FR_FOLDER_CLAIM "claim"
+#define FR_FOLDER_OUTPUT "output"
+#define FR_FOLDER_RESULT "result"
+
+#define FR_CLAIM_TITLE "flux-restd claim "
+#define FR_RESULT_TITLE "flux-restd result "
+
+#define FR_SIGNAL_RELAY (SIGRTMIN + 1)
+
+/* Tags of the records of a job's description. Unknown ones are passed over. */
+enum fr_tag {
+    FR_TAG_VERSION = 'V', /* FR_FOLDER_VERSION; the first record */
+    FR_TAG_JOBID = 'i',   /* F58 */
+    FR_TAG_NTASKS = 'n',
+    FR_TAG_CWD = 'd',
+    FR_TAG_LIMIT = 't',      /* seconds, 0 is none */
+    FR_TAG_OUTPUT_MAX = 'o', /* bytes of the output file */
+    FR_TAG_CPUS = 'c',       /* CPU numbers with commas; absent: not bound */
+    FR_TAG_UMASK = 'u',      /* octal */
+    FR_TAG_NOFILE = 'f',     /* soft limit of open files */
+    FR_TAG_ARG = 'a',        /* one word of the command */
+    FR_TAG_ENV = 'e',        /* NAME=value */
+    FR_TAG_END = 'z'
+};
+
+/*
+ * One piece of output: this header, then len bytes. Numbers are in the machine's own order,
+ * for the file does not leave it. The mark tells where in the file the frame stands, so that a
+ * reader can tell a border between frames from any other place.
+ */
+struct fr_frame {
+    uint32_t mark;   /* fr_frame_mark() of the header's place in the file */
+    uint32_t stream; /* 1 stdout, 2 stderr */
+    uint32_t rank;
+    uint32_t len; /* at most FR_FRAME_MAX */
+};
+
+#define FR_FRAME_MAX 32768U
+
+static inline uint32_t fr_frame_mark(uint64_t place)
+{
+    return 0x46724f31U ^ (uint32_t)place ^ (uint32_t)(place >> 32);
+}
+
+#endif

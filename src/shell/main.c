@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+/*
+ * The job shell: flux-restd-shell FOLDER
+ *
+ * Runs the one job described in FOLDER, unless another shell has it already, and leaves its
+ * result there. See folder.h.
+ */
+#include "shell/shell.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* The daemon's descriptors close at exec; this is for one that a library left open. */
+static void descriptors_close(void)
+{
+    if (syscall(SYS_close_range, 3U, ~0U, 0U) == 0)
+        return;
+    for (int fd = 3; fd < 1024; fd++)
+        (void)close(fd);
+}
+
+static int signals_open(void)
+{
+    sigset_t set;
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a full output file is an error, not our end */
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGCHLD);
+    (void)sigaddset(&set, FR_SIGNAL_RELAY);
+    (void)sigaddset(&set, SIGHUP);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+static void affinity_set(struct shell *shell)
+{
+    const char *p = shell->job.cpus;
+    size_t max = 1 << 16;
+    cpu_set_t *set = p ? CPU_ALLOC(max) : NULL;
+    size_t size = CPU_ALLOC_SIZE(max);
+
+    if (!set)
+        return;
+    CPU_ZERO_S(size, set);
+    while (*p) {
+        char *end;
+        unsigned long cpu = strtoul(p, &end, 10);
+
+        if (end == p)
+            break;
+        if (cpu < max)
+            CPU_SET_S(cpu, size, set);
+        p = *end == ',' ? end + 1 : end;
+    }
+    if (sched_setaffinity(0, size, set) < 0)
+        capture_say(&shell->capture, "flux-restd-shell: WARNING: not bound to CPUs %s: %s\n",
+                    shell->job.cpus, strerror(errno));
+    CPU_FREE(set);
+}
+
+static void directory_set(struct shell *shell)
+{
+    const char *cwd = shell->job.cwd;
+
+    if (!cwd || chdir(cwd) == 0)
+        return;
+    capture_say(&shell->capture,
+                "flux-restd-shell: ERROR: host %s: Could not change dir to %s: %s. "
+                "Going to /tmp instead\n",
+                shell->host, cwd, strerror(errno));
+    (void)!chdir("/tmp");
+}
+
+/* Two pipes per task may be more than the soft limit allows; tasks get theirs back. */
+static void limits_raise(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static void start_failed(struct shell *shell, unsigned int rank, int error, bool exec)
+{
+    const char *what = exec ? shell->job.argv[0] : "no resources";
+    char note[512];
+
+    (void)snprintf(note, sizeof(note), "task %u (host %s): start failed: %.300s: %s", rank,
+                   shell->host, what, strerror(error));
+    exception_add(shell, "exec", "%s", note);
+    capture_say(&shell->capture, "flux-restd-shell: FATAL: %s\n", note);
+    shell->code = exec && error == ENOENT ? 127 : 126;
+}
+
+static bool tasks_start(struct shell *shell)
+{
+    unsigned int count = shell->job.ntasks;
+
+    shell->tasks = calloc(count, sizeof(*shell->tasks));
+    if (!shell->tasks) {
+        shell->job.ntasks = 0;
+        start_failed(shell, 0, ENOMEM, false);
+        return false;
+    }
+    for (unsigned int i = 0; i < count; i++)
+        shell->tasks[i] = (struct task){.rank = i, .out = {-1, -1}};
+    for (unsigned int i = 0; i < count; i++) {
+        bool exec;
+        int rc = task_start(shell, &shell->tasks[i], &exec);
+
+        if (rc < 0) {
+            start_failed(shell, i, -rc, exec);
+            return false;
+        }
+    }
+    if (shell->job.limit > 0)
+        shell->limit_at = time_monotonic() + shell->job.limit;
+    return true;
+}
+
+static void job_run(struct shell *shell, int signal_fd)
+{
+    limits_raise();
+    directory_set(shell);
+    affinity_set(shell);
+    (void)umask(shell->job.umask);
+    if (tasks_start(shell))
+        loop_run(shell, signal_fd);
+    leftovers_end();
+    loop_drain(shell);
+    (void)umask(077);
+    (void)fdatasync(shell->capture.fd);
+}
+
+/* A full disk may have room again later: the result is worth waiting for. */
+static int result_keep(const struct shell *shell)
+{
+    unsigned int pause = 1;
+    int rc;
+
+    while ((rc = result_write(shell)) == -ENOSPC || rc == -EDQUOT || rc == -EFBIG) {
+        (void)sleep(pause);
+        if (pause < 30)
+            pause *= 2;
+    }
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    static struct shell shell;
+    int signal_fd;
+    int rc;
+
+    descriptors_close();
+    (void)umask(077);
+    if (argc != 2) {
+        (void)fprintf(stderr, "usage: flux-restd-shell FOLDER (started by flux-restd)\n");
+        return 2;
+    }
+    shell.dir = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    signal_fd = signals_open();
+    if (shell.dir < 0 || signal_fd < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+        return 1;
+    shell.start = time_wall();
+    rc = claim_take(shell.dir, shell.start);
+    if (rc < 0)
+        return rc == -EEXIST ? 0 : 1;
+    (void)gethostname(shell.host, sizeof(shell.host) - 1);
+    shell.host[strcspn(shell.host, ".")] = '\0';
+    rc = description_read(shell.dir, &shell.job);
+    if (rc == 0)
+        rc = capture_open(shell.dir, shell.job.output_max, &shell.capture);
+    if (rc == 0) {
+        job_run(&shell, signal_fd);
+    } else {
+        shell.code = 1;
+        exception_add(&shell, "exec", "the job shell cannot use the job's folder: %s",
+                      strerror(-rc));
+    }
+    return result_keep(&shell) == 0 ? 0 : 1;
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+/*
+ * The job shell's own header: what its files share.
+ *
+ * The shell runs one job and outlives the daemon. It is one thread around poll(2) and links
+ * libc alone, so that starting it costs little. See folder.h for how it speaks with the daemon.
+ */
+#ifndef FR_SHELL_SHELL_H
+#define FR_SHELL_SHELL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "shell/folder.h"
+
+/* The job as described by the daemon. Texts point into `text`. */
+struct description {
+    char *text;
+    const char *jobid;
+    const char *cwd;
+    const char *cpus; /* NULL: not bound */
+    char **argv;      /* NULL-terminated */
+    char **env;       /* NULL-terminated, with ENV_SPARE free places before the end */
+    size_t nenv;
+    unsigned int ntasks;
+    double limit;
+    uint64_t output_max;
+    mode_t umask;
+    uint64_t nofile; /* 0: left alone */
+};
+
+#define ENV_SPARE 8
+
+/* The output file being written. */
+struct capture {
+    int fd;
+    uint64_t place; /* where the next frame goes */
+    uint64_t max;
+    bool cut[3]; /* by stream: the limit was reached and said */
+    int lost;    /* errno of a write that failed since the last frame, 0 if none */
+};
+
+struct task {
+    pid_t pid; /* 0: not running */
+    unsigned int rank;
+    int out[2]; /* read ends of its stdout and stderr, -1 once closed */
+};
+
+struct shell {
+    int dir; /* the job's folder */
+    struct description job;
+    struct capture capture;
+    struct task *tasks;
+    unsigned int running;  /* tasks that have not ended */
+    int code;              /* highest exit code, 128 + signal for a signal */
+    bool stopping;         /* told to end: the tasks are killed at kill_at */
+    double start;          /* wall clock */
+    double limit_at;       /* monotonic; 0 is never */
+    double kill_at;        /* monotonic; 0 is never */
+    char exceptions[2048]; /* lines of the result file */
+    char host[65];
+};
+
+/* util.c */
+double time_wall(void);
+double time_monotonic(void);
+/* Writes all; 0 or a negative errno. */
+int write_all(int fd, const void *data, size_t len);
+
+/* claim.c */
+/* 0: the job is ours, and its lock held until we end. Negative errno, -EEXIST: another's. */
+int claim_take(int dir, double start);
+/* Writes the result so that it is on disk when it can be seen. 0 or a negative errno. */
+int result_write(const struct shell *shell);
+/* Notes an exception for the result; control characters in the note become blanks. */
+void exception_add(struct shell *shell, const char *type, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* description.c */
+/* Fills the zeroed job. 0; -EPROTO for what cannot be understood, or another negative errno. */
+int description_read(int dir, struct description *job);
+
+/* capture.c */
+int capture_open(int dir, uint64_t max, struct capture *ret);
+void capture_put(struct capture *capture, unsigned int stream, unsigned int rank,
+                 const char *data, size_t len);
+/* Says something of the shell's own on the job's stderr. */
+void capture_say(struct capture *capture, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* task.c */
+/* Starts one task. 0, or a negative errno: of exec if *ret_exec, else of what comes before. */
+int task_start(struct shell *shell, struct task *task, bool *ret_exec);
+void tasks_signal(struct shell *shell, int signum);
+/* Takes all that ended into account. */
+void tasks_reap(struct shell *shell);
+/* Ends every process that is left of the job; gives up on what cannot be killed. */
+void leftovers_end(void);
+
+/* loop.c */
+/* Runs until all tasks have ended. */
+void loop_run(struct shell *shell, int signal_fd);
+/* Reads what is left in the pipes. */
+void loop_drain(struct shell *shell);
+
+#endif
