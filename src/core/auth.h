@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+/*
+ * Who may: decides who a request is from, and whether a browser was tricked into sending it.
+ *
+ * Knows nothing of routes: a route says which role it needs, this says who asks.
+ */
+#ifndef FR_CORE_AUTH_H
+#define FR_CORE_AUTH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "http/message.h"
+
+struct fr_auth;
+
+struct fr_auth_options {
+    const char *user;         /* name for HTTP Basic; NULL: none set */
+    const char *token;        /* its password; NULL: none set */
+    bool required;            /* of everyone, the daemon's own user too */
+    bool open;                /* --auth=none: anyone is let in without credentials */
+    char *const *allow_hosts; /* names beside this machine's that Host may have, or NULL */
+};
+
+/* Who asks. */
+struct fr_identity {
+    char user[128];     /* for the access log and the service's answer */
+    const char *method; /* "basic", "bearer", "peer", "none": how we know; static */
+};
+
+/* options are copied. 0; -EINVAL with err (required without credentials set); -ENOMEM. */
+int fr_auth_create(const struct fr_auth_options *options, struct fr_auth **ret,
+                   struct fr_error *err);
+void fr_auth_free(struct fr_auth *auth); /* NULL is allowed; secrets are wiped */
+
+/* Whether credentials are set at all. */
+bool fr_auth_has_credentials(const struct fr_auth *auth);
+
+/*
+ * Finds out who asks. peer says who is at the other end; authorization is the header, or NULL.
+ * Credentials that are given must be right even where none are needed. 0; -EACCES with err
+ * (FR_CODE_UNAUTHORIZED) whose text does not tell which part was wrong. Takes the same time
+ * for a wrong user as for a wrong token.
+ */
+int fr_auth_check(const struct fr_auth *auth, const struct fr_peer *peer,
+                  const char *authorization, struct fr_identity *ret, struct fr_error *err);
+
+/*
+ * Whether the Host header names this server: an address, localhost, this machine's name, or an
+ * allowed one. A name that resolves here only for an attacker's page (DNS rebinding) is none
+ * of these. host NULL (HTTP/1.0) is accepted. 0 or -EPERM with err (FR_CODE_HOST).
+ */
+int fr_auth_check_host(const struct fr_auth *auth, const char *host, struct fr_error *err);
+
+/*
+ * Whether a call that changes something may come from the page it comes from: origin (NULL:
+ * not a page) must be of the host that it was sent to. fetch_site is the Sec-Fetch-Site header
+ * or NULL. 0 or -EPERM with err (FR_CODE_ORIGIN).
+ */
+int fr_auth_check_origin(const char *host, const char *origin, const char *fetch_site,
+                         struct fr_error *err);
+
+#endif

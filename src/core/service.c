@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+#include "core/service.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/loop.h"
+#include "model/fluid.h"
+
+struct fr_service {
+    struct fr_service_hooks hooks;
+    struct fr_engine_sink sink;
+    struct fr_engine *engine;
+    struct fr_hub *hub;
+    /*
+     * Reads are answered from `table`. A backlog is read into `loading`, which takes its place
+     * when the engine has caught up: so a lost engine's jobs stay readable until the new
+     * picture is whole, and what the engine has forgotten meanwhile goes with the old one.
+     */
+    struct fr_table *table;
+    struct fr_table *loading; /* NULL once caught up */
+    char *lost;
+    bool ready;
+    bool stopping;
+    double started;
+};
+
+static void fail(struct fr_service *service, const char *what, int rc,
+                 const struct fr_error *err)
+{
+    struct fr_error fatal;
+
+    fr_error_set(&fatal, -rc, FR_CODE_INTERNAL, "%s: %s", what,
+                 err ? err->text : strerror(-rc));
+    fr_service_stop(service, false, &fatal);
+}
+
+/* Whether the table that is being read knew of the event before this backlog. */
+static bool is_news(const struct fr_service *service, const struct fr_journal_entry *entry,
+                    const struct fr_event *event)
+{
+    const struct fr_job *known;
+
+    if (!service->loading)
+        return true;
+    if (!service->ready)
+        return false;
+    known = fr_table_find(service->table, entry->id);
+    return !known || event->index >= known->nevents;
+}
+
+static void apply(struct fr_service *service, struct fr_table *table,
+                  const struct fr_journal_entry *entry, const struct fr_event *event)
+{
+    struct fr_error err = {.text = ""};
+    const struct fr_job *job = NULL;
+    bool news = is_news(service, entry, event);
+    uint64_t seq = fr_hub_number(service->hub, event);
+
+    int rc = fr_table_apply(table, entry->id, event, entry->jobspec, entry->R, seq, &job, &err);
+    if (rc == -EALREADY)
+        return;
+    if (rc == -ENOMEM) {
+        fail(service, "no memory for a job's event", rc, NULL);
+        return;
+    }
+    if (rc == -EPROTO)
+        fr_log_warning("event %s of job %llu: %s", event->name, (unsigned long long)entry->id,
+                       err.text);
+    if (rc == -ENOENT)
+        fr_log_debug("event %s of unknown job %llu", event->name,
+                     (unsigned long long)entry->id);
+    else if (news)
+        fr_hub_publish(service->hub,
+                       &(struct fr_news){.seq = seq,
+                                         .id = entry->id,
+                                         .event = event,
+                                         .state = job ? job->state : FR_STATE_INACTIVE,
+                                         .job = job});
+}
+
+static void on_journal(void *arg, const struct fr_journal_entry *entry)
+{
+    struct fr_service *service = arg;
+    struct fr_table *table = service->loading ? service->loading : service->table;
+
+    for (size_t i = 0; i < entry->nevents; i++)
+        apply(service, table, entry, &entry->events[i]);
+}
+
+static void on_caught_up(void *arg)
+{
+    struct fr_service *service = arg;
+
+    if (!service->loading)
+        return;
+    int rc = fr_table_settle(service->loading);
+    if (rc < 0) {
+        fail(service, "no memory for the job table", rc, NULL);
+        return;
+    }
+    fr_table_free(service->table);
+    service->table = service->loading;
+    service->loading = NULL;
+    fr_hub_set_instance(service->hub, service->engine->ops->instance(service->engine));
+    if (!service->ready) {
+        service->ready = true;
+        fr_hub_forget(service->hub);
+        service->hooks.ready(service->hooks.arg);
+    }
+}
+
+static void on_purged(void *arg, const uint64_t *ids, size_t count)
+{
+    struct fr_service *service = arg;
+
+    for (size_t i = 0; i < count; i++) {
+        fr_table_remove(service->table, ids[i]);
+        if (service->loading)
+            fr_table_remove(service->loading, ids[i]);
+    }
+}
+
+static void on_lost(void *arg, const char *reason)
+{
+    struct fr_service *service = arg;
+
+    free(service->lost);
+    service->lost = strdup(reason);
+    service->hooks.engine_state(service->hooks.arg, reason);
+}
+
+static void on_back(void *arg)
+{
+    struct fr_service *service = arg;
+    struct fr_table *fresh;
+
+    free(service->lost);
+    service->lost = NULL;
+    int rc = fr_table_create(&fresh);
+    if (rc < 0) {
+        fail(service, "no memory for the job table", rc, NULL);
+        return;
+    }
+    fr_table_free(service->loading);
+    service->loading = fresh;
+    service->hooks.engine_state(service->hooks.arg, NULL);
+}
+
+static void on_ended(void *arg, const struct fr_error *err)
+{
+    fr_service_stop(arg, false, err);
+}
+
+int fr_service_create(size_t events_max, const struct fr_service_hooks *hooks,
+                      struct fr_service **ret)
+{
+    struct fr_service *service = calloc(1, sizeof *service);
+
+    if (!service)
+        return -ENOMEM;
+    service->hooks = *hooks;
+    service->started = fr_time_now();
+    service->sink = (struct fr_engine_sink){
+        .journal = on_journal,
+        .caught_up = on_caught_up,
+        .purged = on_purged,
+        .lost = on_lost,
+        .back = on_back,
+        .ended = on_ended,
+        .arg = service,
+    };
+    int rc = fr_hub_create(events_max, &service->hub);
+    if (rc == 0)
+        rc = fr_table_create(&service->table);
+    if (rc == 0)
+        rc = fr_table_create(&service->loading);
+    if (rc < 0) {
+        fr_service_free(service);
+        return rc;
+    }
+    *ret = service;
+    return 0;
+}
+
+void fr_service_free(struct fr_service *service)
+{
+    if (!service)
+        return;
+    fr_table_free(service->table);
+    fr_table_free(service->loading);
+    fr_hub_free(service->hub);
+    free(service->lost);
+    free(service);
+}
+
+const struct fr_engine_sink *fr_service_sink(struct fr_service *service)
+{
+    return &service->sink;
+}
+
+void fr_service_set_engine(struct fr_service *service, struct fr_engine *engine)
+{
+    service->engine = engine;
+}
+
+struct fr_engine *fr_service_engine(const struct fr_service *service)
+{
+    return service->engine;
+}
+
+const struct fr_table *fr_service_table(const struct fr_service *service)
+{
+    return service->table;
+}
+
+struct fr_hub *fr_service_hub(const struct fr_service *service)
+{
+    return service->hub;
+}
+
+bool fr_service_is_ready(const struct fr_service *service)
+{
+    return service->ready;
+}
+
+const char *fr_service_lost(const struct fr_service *service)
+{
+    return service->lost;
+}
+
+bool fr_service_is_stopping(const struct fr_service *service)
+{
+    return service->stopping;
+}
+
+double fr_service_started(const struct fr_service *service)
+{
+    return service->started;
+}
+
+void fr_service_stop(struct fr_service *service, bool with_instance, const struct fr_error *err)
+{
+    if (service->stopping)
+        return;
+    service->stopping = true;
+    service->hooks.stop(service->hooks.arg, with_instance, err);
+}

@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+#include "core/table.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+
+enum group { GROUP_WAITING, GROUP_RUNNING, GROUP_FINISHED, GROUPS };
+
+/*
+ * A job in its group's array. An array rises by (key, id), so that the commonest insertion is
+ * an append; what waits leaves at the front, what is new is shown from the end.
+ */
+struct slot {
+    double key;
+    uint64_t id;
+    struct fr_job *job;
+};
+
+struct array {
+    struct slot *slots;
+    size_t first, count, cap; /* slots[first] … slots[first + count - 1] are in use */
+};
+
+/* What the hash holds: the job, and where it stood when it was last put into an array. */
+struct entry {
+    struct fr_job *job;
+    double key;
+    enum group group;
+};
+
+struct fr_table {
+    struct entry *entries; /* open addressing, linear probing; job NULL is empty */
+    size_t mask;           /* size - 1; size is a power of two */
+    size_t count;
+    size_t states[FR_STATE_BITS];
+    struct array groups[GROUPS];
+    bool settled; /* jobs stand in their groups; before that only in the hash */
+};
+
+#define FIRST_SIZE 64
+
+/* --- the hash --- */
+
+static size_t home_of(const struct fr_table *table, uint64_t id)
+{
+    id *= 0x9e3779b97f4a7c15u; /* Fibonacci hashing: FLUIDs differ mostly in their high bits */
+    return (size_t)(id >> 32) & table->mask;
+}
+
+static struct entry *lookup(const struct fr_table *table, uint64_t id)
+{
+    for (size_t i = home_of(table, id);; i = (i + 1) & table->mask) {
+        struct entry *entry = &table->entries[i];
+        if (!entry->job || entry->job->id == id)
+            return entry;
+    }
+}
+
+static int grow_hash(struct fr_table *table)
+{
+    struct entry *old = table->entries;
+    size_t old_size = table->mask + 1;
+
+    if ((table->count + 1) * 4 <= old_size * 3)
+        return 0;
+    struct entry *entries = calloc(old_size * 2, sizeof *entries);
+    if (!entries)
+        return -ENOMEM;
+    table->entries = entries;
+    table->mask = old_size * 2 - 1;
+    for (size_t i = 0; i < old_size; i++)
+        if (old[i].job)
+            *lookup(table, old[i].job->id) = old[i];
+    free(old);
+    return 0;
+}
+
+/* Empties an entry and moves up those that probed past it. */
+static void erase(struct fr_table *table, struct entry *entry)
+{
+    size_t hole = (size_t)(entry - table->entries);
+
+    table->entries[hole].job = NULL;
+    for (size_t i = (hole + 1) & table->mask; table->entries[i].job;
+         i = (i + 1) & table->mask) {
+        size_t home = home_of(table, table->entries[i].job->id);
+        if (((i - home) & table->mask) >= ((i - hole) & table->mask)) {
+            table->entries[hole] = table->entries[i];
+            table->entries[i].job = NULL;
+            hole = i;
+        }
+    }
+}
+
+/* --- the ordered arrays --- */
+
+static int compare(const struct slot *slot, double key, uint64_t id)
+{
+    if (slot->key != key)
+        return slot->key < key ? -1 : 1;
+    return slot->id < id ? -1 : slot->id > id;
+}
+
+static int compare_slots(const void *a, const void *b)
+{
+    const struct slot *right = b;
+
+    return compare(a, right->key, right->id);
+}
+
+/* How many slots are below (key, id). */
+static size_t place_of(const struct array *array, double key, uint64_t id)
+{
+    const struct slot *slots = array->slots + array->first;
+    size_t low = 0, high = array->count;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (compare(&slots[mid], key, id) < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+/* Makes room for one more at the end. */
+static int reserve(struct array *array)
+{
+    if (array->first + array->count < array->cap)
+        return 0;
+    if (array->first > array->count) {
+        memmove(array->slots, array->slots + array->first, array->count * sizeof(struct slot));
+        array->first = 0;
+        return 0;
+    }
+    size_t cap = array->cap ? array->cap + array->cap / 2 : FIRST_SIZE;
+    struct slot *slots = realloc(array->slots, cap * sizeof *slots);
+    if (!slots)
+        return -ENOMEM;
+    array->slots = slots;
+    array->cap = cap;
+    return 0;
+}
+
+/* There is room (reserve()). The shorter side moves. */
+static void insert(struct array *array, const struct slot *slot)
+{
+    size_t at = place_of(array, slot->key, slot->id);
+    struct slot *slots = array->slots + array->first;
+
+    if (at < array->count / 2 && array->first > 0) {
+        memmove(slots - 1, slots, at * sizeof *slots);
+        array->first--;
+        slots--;
+    } else {
+        memmove(slots + at + 1, slots + at, (array->count - at) * sizeof *slots);
+    }
+    slots[at] = *slot;
+    array->count++;
+}
+
+static void extract(struct array *array, double key, uint64_t id)
+{
+    size_t at = place_of(array, key, id);
+    struct slot *slots = array->slots + array->first;
+
+    assert(at < array->count && slots[at].id == id);
+    array->count--;
+    if (at < array->count / 2) {
+        memmove(slots + 1, slots, at * sizeof *slots);
+        array->first++;
+    } else {
+        memmove(slots + at, slots + at + 1, (array->count - at) * sizeof *slots);
+    }
+}
+
+/* --- jobs --- */
+
+static int state_bit(const struct fr_job *job)
+{
+    return __builtin_ctz(job->state);
+}
+
+static enum group group_of(const struct fr_job *job)
+{
+    if (job->state == FR_STATE_INACTIVE)
+        return GROUP_FINISHED;
+    return job->state & FR_STATES_RUNNING ? GROUP_RUNNING : GROUP_WAITING;
+}
+
+/* What a group is ordered by. Waiting jobs are shown from the front, others from the end. */
+static double key_of(const struct fr_job *job, enum group group)
+{
+    if (group == GROUP_WAITING)
+        return -(double)(job->priority >= 0 ? job->priority : job->urgency);
+    return group == GROUP_RUNNING ? job->t_run : job->t_inactive;
+}
+
+/* There is room in every group. */
+static void place(struct fr_table *table, struct entry *entry)
+{
+    struct fr_job *job = entry->job;
+
+    entry->group = group_of(job);
+    entry->key = key_of(job, entry->group);
+    if (table->settled)
+        insert(&table->groups[entry->group], &(struct slot){entry->key, job->id, job});
+    table->states[state_bit(job)]++;
+}
+
+static void displace(struct fr_table *table, const struct entry *entry, int bit)
+{
+    if (table->settled)
+        extract(&table->groups[entry->group], entry->key, entry->job->id);
+    table->states[bit]--;
+}
+
+int fr_table_create(struct fr_table **ret)
+{
+    struct fr_table *table = calloc(1, sizeof *table);
+
+    if (!table)
+        return -ENOMEM;
+    table->entries = calloc(FIRST_SIZE, sizeof *table->entries);
+    if (!table->entries) {
+        free(table);
+        return -ENOMEM;
+    }
+    table->mask = FIRST_SIZE - 1;
+    *ret = table;
+    return 0;
+}
+
+void fr_table_free(struct fr_table *table)
+{
+    if (!table)
+        return;
+    for (size_t i = 0; i <= table->mask; i++)
+        fr_job_free(table->entries[i].job);
+    for (int i = 0; i < GROUPS; i++)
+        free(table->groups[i].slots);
+    free(table->entries);
+    free(table);
+}
+
+int fr_table_settle(struct fr_table *table)
+{
+    for (int i = 0; i < GROUPS; i++) {
+        struct slot *slots = calloc(table->count + FIRST_SIZE, sizeof *slots);
+        if (!slots)
+            return -ENOMEM;
+        free(table->groups[i].slots);
+        table->groups[i] = (struct array){.slots = slots, .cap = table->count + FIRST_SIZE};
+    }
+    for (size_t i = 0; i <= table->mask; i++) {
+        const struct entry *entry = &table->entries[i];
+        if (!entry->job)
+            continue;
+        struct array *array = &table->groups[entry->group];
+        array->slots[array->count++] = (struct slot){entry->key, entry->job->id, entry->job};
+    }
+    for (int i = 0; i < GROUPS; i++)
+        qsort(table->groups[i].slots, table->groups[i].count, sizeof(struct slot),
+              compare_slots);
+    table->settled = true;
+    return 0;
+}
+
+static int add(struct fr_table *table, uint64_t id, struct entry **ret)
+{
+    int rc = grow_hash(table);
+
+    if (rc < 0)
+        return rc;
+    struct fr_job *job = fr_job_create(id);
+    if (!job)
+        return -ENOMEM;
+    struct entry *entry = lookup(table, id);
+    entry->job = job;
+    table->count++;
+    place(table, entry);
+    *ret = entry;
+    return 0;
+}
+
+static void drop(struct fr_table *table, struct entry *entry)
+{
+    struct fr_job *job = entry->job;
+
+    displace(table, entry, state_bit(job));
+    erase(table, entry);
+    table->count--;
+    fr_job_free(job);
+}
+
+static int reserve_all(struct fr_table *table)
+{
+    for (int i = 0; i < GROUPS; i++)
+        if (reserve(&table->groups[i]) < 0)
+            return -ENOMEM;
+    return 0;
+}
+
+int fr_table_apply(struct fr_table *table, uint64_t id, const struct fr_event *event,
+                   const struct fr_jobspec *jobspec, const struct fr_rset *R, uint64_t seq,
+                   const struct fr_job **ret_job, struct fr_error *err)
+{
+    struct entry *entry = lookup(table, id);
+    int rc = reserve_all(table); /* so that no job can fall out of its group below */
+
+    if (rc < 0)
+        return rc;
+    if (!entry->job) {
+        if (strcmp(event->name, "submit") != 0)
+            return -ENOENT;
+        rc = add(table, id, &entry);
+        if (rc < 0)
+            return rc;
+    }
+    struct fr_job *job = entry->job;
+    int bit = state_bit(job);
+    rc = fr_job_apply(job, event, jobspec, R, err);
+    if (rc == -EALREADY)
+        return rc;
+    job->changed_seq = seq;
+    if (job->invalidated) {
+        job->state = (uint8_t)(1u << bit);
+        drop(table, entry);
+        *ret_job = NULL;
+        return rc;
+    }
+    if (group_of(job) != entry->group || key_of(job, entry->group) != entry->key ||
+        state_bit(job) != bit) {
+        displace(table, entry, bit);
+        place(table, entry);
+    }
+    *ret_job = job;
+    return rc;
+}
+
+void fr_table_remove(struct fr_table *table, uint64_t id)
+{
+    struct entry *entry = lookup(table, id);
+
+    if (entry->job)
+        drop(table, entry);
+}
+
+const struct fr_job *fr_table_find(const struct fr_table *table, uint64_t id)
+{
+    return lookup(table, id)->job;
+}
+
+size_t fr_table_count(const struct fr_table *table)
+{
+    return table->count;
+}
+
+void fr_table_count_states(const struct fr_table *table, size_t counts[FR_STATE_BITS])
+{
+    memcpy(counts, table->states, sizeof table->states);
+}
+
+static int states_of_group(int group)
+{
+    static const int states[] = {
+        [GROUP_WAITING] = FR_STATE_NEW | FR_STATES_PENDING,
+        [GROUP_RUNNING] = FR_STATES_RUNNING,
+        [GROUP_FINISHED] = FR_STATE_INACTIVE,
+    };
+
+    return states[group];
+}
+
+struct fr_table_walk fr_table_walk(const struct fr_table *table, int states)
+{
+    return (struct fr_table_walk){.table = table, .states = states};
+}
+
+const struct fr_job *fr_table_next(struct fr_table_walk *walk)
+{
+    for (; walk->group < GROUPS; walk->group++, walk->next = 0) {
+        const struct array *array = &walk->table->groups[walk->group];
+        const struct slot *slots = array->slots + array->first;
+        if (!(states_of_group(walk->group) & walk->states))
+            continue;
+        while (walk->next < array->count) {
+            size_t i = walk->next++;
+            const struct fr_job *job =
+                slots[walk->group == GROUP_WAITING ? i : array->count - 1 - i].job;
+            if (job->state & walk->states)
+                return job;
+        }
+    }
+    return NULL;
+}

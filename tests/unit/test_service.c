@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+/*
+ * The service over an engine that is played by hand.
+ */
+#include "core/service.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "model/fluid.h"
+
+struct fixture {
+    struct fr_service *service;
+    const struct fr_engine_sink *sink;
+    int ready, lost, back, stops, news;
+    bool with_instance;
+    char error[512];
+};
+
+static const char *instance_text = "first";
+
+static const char *instance(struct fr_engine *engine)
+{
+    return instance_text;
+}
+
+static const struct fr_engine_ops ops = {.name = "played", .instance = instance};
+static struct fr_engine engine = {&ops};
+
+static void on_ready(void *arg)
+{
+    ((struct fixture *)arg)->ready++;
+}
+
+static void on_engine_state(void *arg, const char *lost_reason)
+{
+    struct fixture *fixture = arg;
+
+    fixture->lost += lost_reason != NULL;
+    fixture->back += lost_reason == NULL;
+}
+
+static void on_stop(void *arg, bool with_instance, const struct fr_error *err)
+{
+    struct fixture *fixture = arg;
+
+    fixture->stops++;
+    fixture->with_instance = with_instance;
+    if (err)
+        snprintf(fixture->error, sizeof fixture->error, "%s", err->text);
+}
+
+static void on_news(void *arg, const struct fr_news *news)
+{
+    ((struct fixture *)arg)->news++;
+}
+
+static int set_up(void **state)
+{
+    static struct fixture fixture;
+    struct fr_service_hooks hooks = {on_ready, on_engine_state, on_stop, &fixture};
+
+    fixture = (struct fixture){0};
+    *state = &fixture;
+    instance_text = "first";
+    int rc = fr_service_create(100000, &hooks, &fixture.service);
+    fr_service_set_engine(fixture.service, &engine);
+    fixture.sink = fr_service_sink(fixture.service);
+    fr_hub_subscribe(fr_service_hub(fixture.service), FR_FLUID_ANY, on_news, &fixture);
+    return rc;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fr_service_free(fixture->service);
+    return 0;
+}
+
+/* Tells the first n events of a job's life, from event `first` on. */
+static void tell(struct fixture *fixture, uint64_t id, int first, int n)
+{
+    static const char *const names[] = {"submit", "validate", "depend", "priority", "alloc"};
+    struct fr_event events[5] = {0};
+
+    for (int i = 0; i < n; i++)
+        events[i] =
+            (struct fr_event){.timestamp = 1 + i,
+                              .name = names[first + i],
+                              .context = first + i == 0   ? "{\"urgency\":16,\"userid\":0}"
+                                         : first + i == 3 ? "{\"priority\":16}"
+                                                          : NULL,
+                              .index = first + i};
+    struct fr_journal_entry entry = {.id = id, .events = events, .nevents = (size_t)n};
+    fixture->sink->journal(fixture->sink->arg, &entry);
+}
+
+static const struct fr_job *find(const struct fixture *fixture, uint64_t id)
+{
+    return fr_table_find(fr_service_table(fixture->service), id);
+}
+
+static void test_ready_when_caught_up(void **state)
+{
+    struct fixture *fixture = *state;
+
+    tell(fixture, 1, 0, 4);
+    assert_false(fr_service_is_ready(fixture->service));
+    assert_null(find(fixture, 1)); /* half a picture is not shown */
+    fixture->sink->caught_up(fixture->sink->arg);
+    assert_int_equal(fixture->ready, 1);
+    assert_non_null(find(fixture, 1));
+    assert_int_equal(fixture->news, 0); /* the backlog is no news */
+    tell(fixture, 2, 0, 4);
+    assert_int_equal(fixture->news, 4);
+    tell(fixture, 2, 0, 4); /* a repeat */
+    assert_int_equal(fixture->news, 4);
+}
+
+static void test_jobs_stay_readable_while_the_engine_is_lost(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct fr_engine_sink *sink = fixture->sink;
+
+    tell(fixture, 1, 0, 4);
+    tell(fixture, 2, 0, 4);
+    sink->caught_up(sink->arg);
+    sink->lost(sink->arg, "the broker is gone");
+    assert_string_equal(fr_service_lost(fixture->service), "the broker is gone");
+    assert_non_null(find(fixture, 1));
+    sink->back(sink->arg);
+    assert_null(fr_service_lost(fixture->service));
+    tell(fixture, 1, 0, 5); /* one event more than was known; job 2 was purged meanwhile */
+    tell(fixture, 3, 0, 2);
+    assert_non_null(find(fixture, 2)); /* until the new picture is whole */
+    assert_null(find(fixture, 3));
+    sink->caught_up(sink->arg);
+    assert_null(find(fixture, 2));
+    assert_non_null(find(fixture, 3));
+    assert_int_equal(find(fixture, 1)->state, FR_STATE_RUN);
+    assert_int_equal(fixture->news, 3); /* alloc of 1, submit and validate of 3 */
+    assert_int_equal(fixture->ready, 1);
+    assert_int_equal(fixture->lost, 1);
+    assert_int_equal(fixture->back, 1);
+}
+
+static void test_purged_jobs_leave(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t ids[] = {1, 99};
+
+    tell(fixture, 1, 0, 4);
+    fixture->sink->caught_up(fixture->sink->arg);
+    fixture->sink->purged(fixture->sink->arg, ids, 2);
+    assert_null(find(fixture, 1));
+}
+
+static void test_stops_once(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fr_service_stop(fixture->service, true, NULL);
+    fixture->sink->ended(fixture->sink->arg,
+                         &(struct fr_error){FR_CODE_INTERNAL, "came too late"});
+    assert_int_equal(fixture->stops, 1);
+    assert_true(fixture->with_instance);
+    assert_string_equal(fixture->error, "");
+    assert_true(fr_service_is_stopping(fixture->service));
+}
+
+static void test_the_engines_end_stops(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->sink->ended(fixture->sink->arg, &(struct fr_error){FR_CODE_INTERNAL, "it broke"});
+    assert_int_equal(fixture->stops, 1);
+    assert_false(fixture->with_instance);
+    assert_string_equal(fixture->error, "it broke");
+}
+
+int main(void)
+{
+#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(test_ready_when_caught_up),
+        TEST(test_jobs_stay_readable_while_the_engine_is_lost),
+        TEST(test_purged_jobs_leave),
+        TEST(test_stops_once),
+        TEST(test_the_engines_end_stops),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
