@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+#include "api/api.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/problem.h"
+#include "api/routes.h"
+#include "base/log.h"
+#include "base/util.h"
+
+#define SAFE_METHODS (FR_GET | FR_HEAD | FR_OPTIONS)
+
+static void reply_no_route(struct fr_req *req, int rc, int allow)
+{
+    static const char *const words[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
+    struct fr_buf list = FR_BUF_INIT(256);
+    struct fr_error err;
+
+    if (rc == -ENOENT) {
+        fr_error_set(&err, ENOENT, FR_CODE_NOT_FOUND,
+                     "nothing is served at %.200s; /openapi.json lists what is",
+                     fr_req_path(req));
+        fr_reply_problem(req, 0, &err);
+        return;
+    }
+    for (size_t i = 0; i < FR_ARRAY_SIZE(words); i++)
+        if (allow & 1 << i)
+            fr_buf_printf(&list, "%s%s", list.len ? ", " : "", words[i]);
+    if (fr_buf_status(&list) == 0)
+        fr_req_set_header(req, "Allow", list.data);
+    fr_error_set(&err, ENOTSUP, FR_CODE_METHOD, "%.200s takes %s, not %.32s", fr_req_path(req),
+                 list.data ? list.data : "other methods", fr_req_method_word(req));
+    fr_buf_done(&list);
+    fr_reply_problem(req, 0, &err);
+}
+
+static int check_browser(const struct fr_api *api, const struct fr_req *req,
+                         const struct fr_call *call, struct fr_error *err)
+{
+    const char *host = fr_req_header(req, "Host");
+    int rc = 0;
+
+    /* Whoever sends credentials was not brought here by a name that an attacker chose: a
+     * browser keeps them for the name that they were entered for. */
+    bool has_credentials =
+        strcmp(call->who.method, "basic") == 0 || strcmp(call->who.method, "bearer") == 0;
+    if (!has_credentials && call->route->role != FR_ROLE_PUBLIC)
+        rc = fr_auth_check_host(api->auth, host, err);
+    if (rc == 0 && !(fr_req_method(req) & SAFE_METHODS))
+        rc = fr_auth_check_origin(host, fr_req_header(req, "Origin"),
+                                  fr_req_header(req, "Sec-Fetch-Site"), err);
+    return rc;
+}
+
+static int check_who(const struct fr_api *api, const struct fr_req *req, struct fr_call *call,
+                     struct fr_error *err)
+{
+    call->who = (struct fr_identity){.user = "", .method = "public"};
+    int rc = 0;
+
+    if (call->route->role != FR_ROLE_PUBLIC)
+        rc = fr_auth_check(api->auth, fr_req_peer(req), fr_req_header(req, "Authorization"),
+                           &call->who, err);
+    return rc < 0 ? rc : check_browser(api, req, call, err);
+}
+
+/* Everything that can be refused before the body is read is refused here. */
+static bool admit(void *arg, struct fr_req *req)
+{
+    struct fr_api *api = arg;
+    struct fr_call *call = malloc(sizeof *call);
+    struct fr_error err;
+    int allow = 0;
+
+    if (!call) {
+        fr_reply_problem(req, 0, &(struct fr_error){FR_CODE_INTERNAL, "no memory"});
+        return false;
+    }
+    call->api = api;
+    fr_req_set_data(req, call, free);
+    int rc = fr_route_find(fr_req_method(req), fr_req_path(req), &call->route, call->param,
+                           sizeof call->param, &allow);
+    if (rc < 0) {
+        reply_no_route(req, rc, allow);
+        return false;
+    }
+    if (check_who(api, req, call, &err) < 0) {
+        fr_reply_problem(req, 0, &err);
+        return false;
+    }
+    fr_req_set_user(req, call->who.user);
+    return true;
+}
+
+static void handle(void *arg, struct fr_req *req)
+{
+    const struct fr_route *route = fr_api_call(req)->route;
+    struct fr_problems problems;
+
+    fr_problems_init(&problems);
+    fr_route_check_query(route, req, &problems);
+    if (problems.count || problems.left_out)
+        fr_reply_problems(req, 0, NULL, &problems);
+    else
+        route->handle(req);
+    fr_problems_done(&problems);
+}
+
+static void refuse(void *arg, struct fr_req *req, unsigned int status,
+                   const struct fr_error *err)
+{
+    fr_reply_problem(req, status, err);
+}
+
+/* The query is left out: it may hold what nobody wants in a log. */
+static void log_access(void *arg, const struct fr_req *req, unsigned int status, uint64_t bytes,
+                       double seconds)
+{
+    const struct fr_api *api = arg;
+
+    if (api->access_log)
+        fr_log_info("%s %s \"%s %s\" %u %llu %.3fms %s", fr_req_peer(req)->address,
+                    fr_req_user(req)[0] ? fr_req_user(req) : "-", fr_req_method_word(req),
+                    fr_req_path(req), status, (unsigned long long)bytes, seconds * 1e3,
+                    fr_req_id(req));
+}
+
+int fr_api_create(uv_loop_t *loop, const struct fr_api_options *options, struct fr_api **ret)
+{
+    struct fr_api *api = calloc(1, sizeof *api);
+
+    if (!api)
+        return -ENOMEM;
+    *api = (struct fr_api){
+        .loop = loop,
+        .service = options->service,
+        .auth = options->auth,
+        .environ = options->environ,
+        .json_depth = options->json_depth,
+        .access_log = options->access_log,
+        .cwd = getcwd(NULL, 0),
+    };
+    if (!api->cwd)
+        api->cwd = strdup("/"); /* the daemon's own directory was removed */
+    if (!api->cwd) {
+        free(api);
+        return -ENOMEM;
+    }
+    *ret = api;
+    return 0;
+}
+
+void fr_api_free(struct fr_api *api)
+{
+    if (!api)
+        return;
+    free(api->cwd);
+    free(api);
+}
+
+struct fr_server_hooks fr_api_hooks(struct fr_api *api)
+{
+    return (struct fr_server_hooks){
+        .admit = admit, .handle = handle, .refuse = refuse, .log = log_access, .arg = api};
+}

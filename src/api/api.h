@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+/*
+ * The HTTP API: what api's own files share, and what the daemon needs of it.
+ *
+ * A request goes: the server's checks → admit (route, Host, Origin, credentials, role) → the
+ * body → handle (query parameters against the route's table, then the route's handler).
+ * Every route is a row in routes.c; one file per resource has the handlers.
+ */
+#ifndef FR_API_API_H
+#define FR_API_API_H
+
+#include "core/auth.h"
+#include "core/service.h"
+#include "http/server.h"
+
+struct fr_api_options {
+    struct fr_service *service; /* borrowed */
+    struct fr_auth *auth;       /* borrowed */
+    char *const *environ;       /* what a job's environment starts from; borrowed */
+    unsigned int json_depth;    /* most levels of nesting in a body */
+    bool access_log;
+};
+
+struct fr_api {
+    uv_loop_t *loop;
+    struct fr_service *service;
+    struct fr_auth *auth;
+    char *const *environ;
+    char *cwd; /* of the daemon: where a job starts if it does not say */
+    unsigned int json_depth;
+    bool access_log;
+};
+
+/* What is known of a request once it is admitted: the request's data (fr_req_data()). */
+struct fr_call {
+    struct fr_api *api;
+    const struct fr_route *route;
+    struct fr_identity who;
+    char param[256]; /* what stood for the route's {…}, "" if it has none */
+};
+
+/* 0 or -ENOMEM. */
+int fr_api_create(uv_loop_t *loop, const struct fr_api_options *options, struct fr_api **ret);
+void fr_api_free(struct fr_api *api); /* NULL is allowed */
+
+/* The hooks for fr_server_create(). */
+struct fr_server_hooks fr_api_hooks(struct fr_api *api);
+
+/* The call that belongs to an admitted request. */
+static inline struct fr_call *fr_api_call(const struct fr_req *req)
+{
+    return fr_req_data(req);
+}
+
+#endif

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+/*
+ * The handlers that the route table names. Each is called with an admitted request whose body
+ * is whole and whose query parameters were checked, and answers it now or later.
+ */
+#ifndef FR_API_HANDLERS_H
+#define FR_API_HANDLERS_H
+
+#include "http/message.h"
+
+void fr_handle_submit(struct fr_req *req);
+void fr_handle_jobs(struct fr_req *req);
+void fr_handle_search(struct fr_req *req);
+void fr_handle_job(struct fr_req *req);
+void fr_handle_cancel(struct fr_req *req);
+void fr_handle_output(struct fr_req *req);
+void fr_handle_output_stream(struct fr_req *req);
+void fr_handle_nodes(struct fr_req *req);
+void fr_handle_service(struct fr_req *req);
+void fr_handle_stop(struct fr_req *req);
+void fr_handle_livez(struct fr_req *req);
+void fr_handle_readyz(struct fr_req *req);
+void fr_handle_openapi(struct fr_req *req);
+void fr_handle_root(struct fr_req *req);
+
+#endif

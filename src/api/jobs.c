@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+/*
+ * GET /v1/jobs and /v1/jobs/{id}.
+ */
+#include "api/jobs.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/api.h"
+#include "api/handlers.h"
+#include "api/params.h"
+#include "api/problem.h"
+#include "base/loop.h"
+#include "base/util.h"
+#include "model/fluid.h"
+#include "model/job_json.h"
+
+#define LIMIT_DEFAULT 1000
+#define LIMIT_MAX 10000
+
+enum shape { SHAPE_PAGE, SHAPE_BY_ID, SHAPE_LIST };
+
+struct filter {
+    int states;       /* mask of enum fr_state */
+    const char *name; /* pattern, or NULL */
+};
+
+bool fr_jobs_read_id(struct fr_req *req, uint64_t *ret_id)
+{
+    struct fr_error err;
+    const char *text = fr_api_call(req)->param;
+
+    if (fr_fluid_parse(text, ret_id) == 0)
+        return true;
+    fr_error_set(
+        &err, ENOENT, FR_CODE_JOB_NOT_FOUND,
+        "\"%.64s\" is no job id; give it as a decimal number, as F58 (ƒ…), hex (0x…) or "
+        "dotted hex",
+        text);
+    fr_reply_problem(req, 0, &err);
+    return false;
+}
+
+void fr_jobs_reply_unknown(struct fr_req *req)
+{
+    struct fr_error err;
+
+    fr_error_set(&err, ENOENT, FR_CODE_JOB_NOT_FOUND,
+                 "there is no job %.64s in this instance; GET /v1/jobs lists those there are",
+                 fr_api_call(req)->param);
+    fr_reply_problem(req, 0, &err);
+}
+
+bool fr_jobs_readable(struct fr_req *req)
+{
+    const struct fr_service *service = fr_api_call(req)->api->service;
+    struct fr_error err;
+    const char *lost = fr_service_lost(service);
+
+    if (fr_service_is_ready(service)) {
+        if (lost)
+            fr_req_set_header(req, "Warning", "110 flux-restd \"the engine is lost; stale\"");
+        return true;
+    }
+    if (lost)
+        fr_error_set(&err, EAGAIN, FR_CODE_UNAVAILABLE, "%s", lost);
+    else
+        fr_error_set(&err, EAGAIN, FR_CODE_UNAVAILABLE,
+                     "the engine's jobs are still being read; try again in a moment");
+    fr_reply_problem(req, 0, &err);
+    return false;
+}
+
+void fr_handle_job(struct fr_req *req)
+{
+    uint64_t id;
+
+    if (!fr_jobs_readable(req) || !fr_jobs_read_id(req, &id))
+        return;
+    const struct fr_table *table = fr_service_table(fr_api_call(req)->api->service);
+    const struct fr_job *job = fr_table_find(table, id);
+    if (!job) {
+        fr_jobs_reply_unknown(req);
+        return;
+    }
+    struct fr_buf body = FR_BUF_INIT(FR_REPLY_MAX);
+    fr_job_json(job, fr_time_now(), &body);
+    fr_buf_putc(&body, '\n');
+    fr_reply_json(req, 200, &body);
+}
+
+static void read_states(const char *text, int *states, struct fr_problems *problems)
+{
+    char word[32];
+
+    *states = 0;
+    while (*text) {
+        size_t len = strcspn(text, ",");
+        int mask = 0;
+        if (len < sizeof word) {
+            memcpy(word, text, len);
+            word[len] = '\0';
+        }
+        if (len >= sizeof word || fr_state_parse(word, &mask) < 0)
+            fr_problems_add(problems, FR_CODE_INVALID, "?state",
+                            "\"%.*s\" is no state; use depend, priority, sched, run, cleanup, "
+                            "inactive, pending, running or active",
+                            (int)(len < 64 ? len : 64), text);
+        *states |= mask;
+        text += len + (text[len] == ',');
+    }
+}
+
+/* False if the request was answered. */
+static bool read_filter(struct fr_req *req, struct filter *filter, long *limit)
+{
+    struct fr_problems problems;
+    const char *states = fr_req_query(req, "state");
+
+    fr_problems_init(&problems);
+    filter->states = FR_STATES_ALL;
+    filter->name = fr_req_query(req, "name");
+    if (states)
+        read_states(states, &filter->states, &problems);
+    *limit = fr_param_count(req, "limit", LIMIT_DEFAULT);
+    if (*limit > LIMIT_MAX)
+        fr_problems_add(&problems, FR_CODE_INVALID, "?limit",
+                        "limit must be at most %d, not %ld", LIMIT_MAX, *limit);
+    bool ok = problems.count == 0 && problems.left_out == 0;
+    if (!ok)
+        fr_reply_problems(req, 0, NULL, &problems);
+    fr_problems_done(&problems);
+    return ok;
+}
+
+static bool passes(const struct filter *filter, const struct fr_job *job)
+{
+    return !filter->name || fnmatch(filter->name, job->name ? job->name : "", 0) == 0;
+}
+
+static void put_jobs(struct fr_req *req, enum shape shape, const struct filter *filter,
+                     long limit, struct fr_buf *body)
+{
+    const struct fr_table *table = fr_service_table(fr_api_call(req)->api->service);
+    struct fr_table_walk walk = fr_table_walk(table, filter->states);
+    const struct fr_job *job;
+    double now = fr_time_now();
+    bool first = true;
+
+    while (limit > 0 && (job = fr_table_next(&walk))) {
+        if (!passes(filter, job))
+            continue;
+        if (!first)
+            fr_buf_puts(body, ",\n");
+        if (shape == SHAPE_BY_ID) {
+            fr_buf_putc(body, '"');
+            fr_buf_put_u64(body, job->id);
+            fr_buf_puts(body, "\":");
+        }
+        fr_job_json(job, now, body);
+        first = false;
+        limit--;
+    }
+}
+
+void fr_handle_jobs(struct fr_req *req)
+{
+    static const char *const opening[] = {"{\"jobs\":[", "{", "["};
+    static const char *const closing[] = {"]", "}\n", "]\n"};
+    struct fr_hub *hub = fr_service_hub(fr_api_call(req)->api->service);
+    struct fr_buf body = FR_BUF_INIT(FR_REPLY_MAX);
+    enum shape shape = SHAPE_PAGE;
+    char cursor[FR_CURSOR_TEXT];
+    struct filter filter;
+    long limit;
+
+    if (!fr_jobs_readable(req) || !read_filter(req, &filter, &limit))
+        return;
+    if (fr_param_bool(req, "details", false) || fr_param_bool(req, "detail", false))
+        shape = fr_param_bool(req, "listing", false) ? SHAPE_LIST : SHAPE_BY_ID;
+    fr_buf_puts(&body, opening[shape]);
+    put_jobs(req, shape, &filter, limit, &body);
+    fr_buf_puts(&body, closing[shape]);
+    if (shape == SHAPE_PAGE)
+        fr_buf_printf(&body, ",\"cursor\":\"%s\"}\n",
+                      fr_hub_cursor(hub, fr_hub_seq(hub), cursor));
+    fr_reply_json(req, 200, &body);
+}

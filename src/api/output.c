@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+/*
+ * GET /v1/jobs/{id}/output (what is there now) and …/output/stream (lines until the job ends).
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/api.h"
+#include "api/handlers.h"
+#include "api/jobs.h"
+#include "api/lines.h"
+#include "api/problem.h"
+#include "base/log.h"
+#include "model/fluid.h"
+
+#define NOTHING_THERE "The output does not exist yet, or the jobid is incorrect."
+
+/* Bytes of JSON after which a list of lines is cut: the stream is for more. */
+#define LIST_MAX (16 * 1024 * 1024)
+
+/* Bytes that may wait for a client that reads slowly; the engine is paused above it. */
+#define QUEUE_MAX (256 * 1024)
+#define WRITE_MAX (64 * 1024)
+/* Bytes that one piece of output may add on top before the pause takes effect. */
+#define PENDING_MAX (64 * 1024 * 1024)
+
+static bool job_is_known(const struct fr_req *req, uint64_t id)
+{
+    return fr_table_find(fr_service_table(fr_api_call(req)->api->service), id);
+}
+
+/* --- the list --- */
+
+struct list {
+    struct fr_req *req;
+    const struct fr_engine_ops *ops;
+    struct fr_output_watch *watch;
+    struct fr_lines lines;
+    struct fr_buf body;
+    bool any, cut;
+};
+
+static void free_list(struct list *list)
+{
+    if (list->watch)
+        list->ops->output_free(list->watch);
+    fr_lines_done(&list->lines);
+    fr_buf_done(&list->body);
+    free(list);
+}
+
+static void add_line(void *arg, bool is_stderr, const char *text, size_t len)
+{
+    struct list *list = arg;
+
+    if (list->cut)
+        return;
+    if (list->body.len + len > LIST_MAX) {
+        list->cut = true;
+        return;
+    }
+    fr_buf_puts(&list->body, list->any ? ",\n" : "{\"Output\":[");
+    fr_buf_put_json_stringn(&list->body, text, len);
+    list->any = true;
+}
+
+static void reply_list(struct list *list)
+{
+    fr_lines_flush(&list->lines);
+    if (list->any) {
+        fr_buf_putc(&list->body, ']');
+        if (list->cut)
+            fr_buf_printf(&list->body,
+                          ",\"Message\":\"The output is longer than %d bytes and was cut here; "
+                          "/output/stream has all of it.\"",
+                          LIST_MAX);
+        fr_buf_puts(&list->body, "}\n");
+        fr_reply_json(list->req, 200, &list->body);
+    } else {
+        fr_reply_message(list->req, 200, NOTHING_THERE);
+    }
+    free_list(list);
+}
+
+static void on_list_piece(void *arg, const struct fr_output *piece)
+{
+    struct list *list = arg;
+
+    switch (piece->kind) {
+    case FR_OUTPUT_DATA:
+        if (fr_lines_feed(&list->lines, piece) < 0)
+            list->cut = true;
+        if (!list->cut)
+            return;
+        reply_list(list);
+        return;
+    case FR_OUTPUT_REDIRECT:
+        return;
+    case FR_OUTPUT_ERROR:
+        if (!list->any && piece->err->code != FR_CODE_JOB_NOT_FOUND) {
+            fr_reply_problem(list->req, 0, piece->err);
+            free_list(list);
+            return;
+        }
+        break;
+    case FR_OUTPUT_CAUGHT_UP:
+    case FR_OUTPUT_END:
+        break;
+    }
+    reply_list(list);
+}
+
+static void on_list_gone(void *arg)
+{
+    free_list(arg);
+}
+
+void fr_handle_output(struct fr_req *req)
+{
+    struct fr_engine *engine = fr_service_engine(fr_api_call(req)->api->service);
+    uint64_t id;
+
+    if (!fr_jobs_readable(req) || !fr_jobs_read_id(req, &id))
+        return;
+    if (!job_is_known(req, id)) {
+        fr_reply_message(req, 200, NOTHING_THERE);
+        return;
+    }
+    struct list *list = calloc(1, sizeof *list);
+    if (list) {
+        list->req = req;
+        list->ops = engine->ops;
+        fr_buf_init(&list->body, FR_REPLY_MAX);
+        fr_lines_init(&list->lines, add_line, list);
+        list->watch = engine->ops->output(engine, id, 0, on_list_piece, list);
+    }
+    if (!list || !list->watch) {
+        free(list);
+        fr_reply_problem(req, 0, &(struct fr_error){FR_CODE_INTERNAL, "no memory"});
+        return;
+    }
+    fr_req_on_gone(req, on_list_gone, list);
+}
+
+/* --- the stream --- */
+
+struct follow {
+    struct fr_stream *stream;
+    const struct fr_engine_ops *ops;
+    struct fr_output_watch *watch;
+    struct fr_lines lines;
+    struct fr_buf pending; /* what the stream's queue has not taken yet, from `sent` on */
+    size_t sent;
+    bool ended; /* all was told: the stream ends when pending is sent */
+};
+
+static void free_follow(struct follow *follow)
+{
+    if (follow->watch)
+        follow->ops->output_free(follow->watch);
+    fr_lines_done(&follow->lines);
+    fr_buf_done(&follow->pending);
+    free(follow);
+}
+
+static void end_follow(struct follow *follow)
+{
+    fr_stream_end(follow->stream);
+    free_follow(follow);
+}
+
+/* Hands what is pending to the stream, as much as it takes; may end and free follow. */
+static void send_pending(struct follow *follow)
+{
+    while (follow->sent < follow->pending.len) {
+        size_t rest = follow->pending.len - follow->sent;
+        size_t n = rest < WRITE_MAX ? rest : WRITE_MAX;
+        int rc = fr_stream_write(follow->stream, follow->pending.data + follow->sent, n);
+        if (rc == -EAGAIN) {
+            follow->ops->output_pause(follow->watch, true);
+            return;
+        }
+        if (rc < 0) {
+            end_follow(follow);
+            return;
+        }
+        follow->sent += n;
+    }
+    fr_buf_reset(&follow->pending);
+    follow->sent = 0;
+    if (follow->ended)
+        end_follow(follow);
+}
+
+static void queue_line(void *arg, bool is_stderr, const char *text, size_t len)
+{
+    struct follow *follow = arg;
+
+    fr_buf_put(&follow->pending, text, len);
+}
+
+static void on_follow_piece(void *arg, const struct fr_output *piece)
+{
+    struct follow *follow = arg;
+
+    switch (piece->kind) {
+    case FR_OUTPUT_DATA:
+        if (fr_lines_feed(&follow->lines, piece) < 0 || fr_buf_status(&follow->pending) < 0) {
+            fr_log_warning("an output stream was ended: no memory");
+            end_follow(follow);
+            return;
+        }
+        break;
+    case FR_OUTPUT_CAUGHT_UP:
+    case FR_OUTPUT_REDIRECT:
+        return;
+    case FR_OUTPUT_END:
+    case FR_OUTPUT_ERROR:
+        fr_lines_flush(&follow->lines);
+        follow->ended = true;
+        break;
+    }
+    send_pending(follow);
+}
+
+static void on_stream_gone(void *arg)
+{
+    free_follow(arg);
+}
+
+static void on_stream_drained(void *arg)
+{
+    struct follow *follow = arg;
+
+    follow->ops->output_pause(follow->watch, false);
+    send_pending(follow);
+}
+
+static void on_stream_closing(void *arg)
+{
+    end_follow(arg);
+}
+
+void fr_handle_output_stream(struct fr_req *req)
+{
+    struct fr_engine *engine = fr_service_engine(fr_api_call(req)->api->service);
+    uint64_t id;
+
+    if (!fr_jobs_readable(req) || !fr_jobs_read_id(req, &id))
+        return;
+    if (!job_is_known(req, id)) {
+        fr_jobs_reply_unknown(req);
+        return;
+    }
+    struct follow *follow = calloc(1, sizeof *follow);
+    if (follow) {
+        follow->ops = engine->ops;
+        fr_buf_init(&follow->pending, PENDING_MAX);
+        fr_lines_init(&follow->lines, queue_line, follow);
+        follow->watch = engine->ops->output(engine, id, 0, on_follow_piece, follow);
+    }
+    if (!follow || !follow->watch) {
+        free(follow);
+        fr_reply_problem(req, 0, &(struct fr_error){FR_CODE_INTERNAL, "no memory"});
+        return;
+    }
+    follow->stream = fr_req_stream(req, 200, "text/plain; charset=utf-8", QUEUE_MAX,
+                                   &(struct fr_stream_hooks){.gone = on_stream_gone,
+                                                             .drained = on_stream_drained,
+                                                             .closing = on_stream_closing,
+                                                             .arg = follow});
+    if (!follow->stream)
+        free_follow(follow);
+}

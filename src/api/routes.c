@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+#include "api/routes.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/handlers.h"
+#include "api/params.h"
+#include "base/text.h"
+#include "base/util.h"
+
+#define PARAMS(array) .params = (array), .nparams = FR_ARRAY_SIZE(array)
+
+static const struct fr_param list_params[] = {
+    {"details", FR_PARAM_BOOL, "An object keyed by id instead, as older clients read it."},
+    {"detail", FR_PARAM_BOOL, "The same as details."},
+    {"listing", FR_PARAM_BOOL, "With details: a list."},
+    {"limit", FR_PARAM_COUNT, "Most jobs in the reply: 1000 if not given, at most 10000."},
+    {"state", FR_PARAM_TEXT,
+     "Only jobs in these states: RFC 21 names, pending, running, active or inactive, "
+     "separated by commas."},
+    {"name", FR_PARAM_TEXT, "Only jobs whose name matches this pattern of * and ?."},
+};
+
+static const struct fr_param search_params[] = {
+    {"start", FR_PARAM_COUNT, "Jobs to pass over: 0 if not given."},
+    {"length", FR_PARAM_COUNT_OR_ALL, "Most jobs in the reply; -1: all, up to 10000."},
+    {"draw", FR_PARAM_COUNT,
+     "Given back as it came; with it recordsFiltered counts all matches."},
+    {"search[value]", FR_PARAM_TEXT, "Part of an id, name, command or node list, in any case."},
+    {"search", FR_PARAM_TEXT, "The same as search[value]."},
+    {"query", FR_PARAM_TEXT, "The same as search[value]."},
+};
+
+static const struct fr_param stop_params[] = {
+    {"instance", FR_PARAM_BOOL, "Whether the Flux instance ends too: true if not given."},
+};
+
+static const struct fr_param nodes_params[] = {
+    {"details", FR_PARAM_BOOL, "Each node's rank, state, drain reason, cores and GPUs."},
+};
+
+static const struct fr_param cancel_params[] = {
+    {"reason", FR_PARAM_TEXT, "Why, as the note of the job's exception."},
+};
+
+static const struct fr_route routes[] = {
+    {.method = FR_POST,
+     .path = "/v1/jobs/submit",
+     .bare = true,
+     .submit_fields = true,
+     .role = FR_ROLE_SUBMIT,
+     .id = "submitJob",
+     .summary = "Submit a job: fields as a JSON object, a form, or query parameters.",
+     .body = "SubmitRequest",
+     .reply = "Submitted",
+     .handle = fr_handle_submit},
+    {.method = FR_GET,
+     .path = "/v1/jobs",
+     .bare = true,
+     .role = FR_ROLE_READ,
+     .id = "listJobs",
+     .summary = "List jobs: waiting, running, then finished with the newest first.",
+     .reply = "JobList",
+     PARAMS(list_params),
+     .handle = fr_handle_jobs},
+    {.method = FR_GET,
+     .path = "/v1/jobs/search",
+     .bare = true,
+     .any_param = true,
+     .role = FR_ROLE_READ,
+     .id = "searchJobs",
+     .summary = "Search jobs, in the form that DataTables asks and reads.",
+     .reply = "JobSearch",
+     PARAMS(search_params),
+     .handle = fr_handle_search},
+    {.method = FR_GET,
+     .path = "/v1/jobs/{id}",
+     .bare = true,
+     .role = FR_ROLE_READ,
+     .id = "getJob",
+     .summary = "One job with all that is known of it.",
+     .reply = "Job",
+     .handle = fr_handle_job},
+    {.method = FR_POST,
+     .path = "/v1/jobs/{id}/cancel",
+     .bare = true,
+     .role = FR_ROLE_SUBMIT,
+     .id = "cancelJob",
+     .summary = "Ask for a waiting or running job to be cancelled.",
+     .body = "CancelRequest",
+     .reply = "Cancelled",
+     PARAMS(cancel_params),
+     .handle = fr_handle_cancel},
+    {.method = FR_GET,
+     .path = "/v1/jobs/{id}/output",
+     .bare = true,
+     .role = FR_ROLE_READ,
+     .id = "getOutput",
+     .summary = "The lines that a job has written so far.",
+     .reply = "Output",
+     .handle = fr_handle_output},
+    {.method = FR_GET,
+     .path = "/v1/jobs/{id}/output/stream",
+     .bare = true,
+     .role = FR_ROLE_READ,
+     .id = "streamOutput",
+     .summary = "A job's lines as they come, until it ends.",
+     .reply = "text/plain",
+     .handle = fr_handle_output_stream},
+    {.method = FR_GET,
+     .path = "/v1/nodes",
+     .bare = true,
+     .role = FR_ROLE_READ,
+     .id = "listNodes",
+     .summary = "The nodes that are up.",
+     .reply = "NodeList",
+     PARAMS(nodes_params),
+     .handle = fr_handle_nodes},
+    {.method = FR_GET,
+     .path = "/v1/service",
+     .role = FR_ROLE_READ,
+     .id = "getService",
+     .summary = "What runs here: version, engine, instance, size, and who you are.",
+     .reply = "Service",
+     .handle = fr_handle_service},
+    {.method = FR_POST,
+     .path = "/v1/service/stop",
+     .bare = true,
+     .role = FR_ROLE_ADMIN,
+     .id = "stopService",
+     .summary = "Stop the service, and with Flux the instance.",
+     .reply = "Message",
+     PARAMS(stop_params),
+     .handle = fr_handle_stop},
+    {.method = FR_GET,
+     .path = "/livez",
+     .role = FR_ROLE_PUBLIC,
+     .id = "isAlive",
+     .summary = "Whether the daemon answers.",
+     .reply = "Health",
+     .handle = fr_handle_livez},
+    {.method = FR_GET,
+     .path = "/readyz",
+     .role = FR_ROLE_PUBLIC,
+     .id = "isReady",
+     .summary = "Whether the engine is reached and its jobs are known.",
+     .reply = "Health",
+     .handle = fr_handle_readyz},
+    {.method = FR_GET,
+     .path = "/healthz",
+     .role = FR_ROLE_PUBLIC,
+     .id = "isHealthy",
+     .summary = "The same as /readyz.",
+     .reply = "Health",
+     .handle = fr_handle_readyz},
+    {.method = FR_GET,
+     .path = "/openapi.json",
+     .role = FR_ROLE_READ,
+     .id = "getOpenAPI",
+     .summary = "This interface as an OpenAPI 3.1 document.",
+     .reply = "application/json",
+     .handle = fr_handle_openapi},
+    {.method = FR_GET,
+     .path = "/",
+     .role = FR_ROLE_READ,
+     .id = "getStartPage",
+     .summary = "A page that says what runs here.",
+     .reply = "text/html",
+     .handle = fr_handle_root},
+};
+
+const struct fr_route *fr_routes(size_t *ret_count)
+{
+    *ret_count = FR_ARRAY_SIZE(routes);
+    return routes;
+}
+
+/* Whether path is pattern, with one segment, not empty, for a "{…}". */
+static bool matches(const char *pattern, const char *path, const char **ret_param,
+                    size_t *ret_len)
+{
+    *ret_len = 0;
+    while (*pattern) {
+        if (*pattern == '{') {
+            *ret_param = path;
+            *ret_len = strcspn(path, "/");
+            if (*ret_len == 0)
+                return false;
+            path += *ret_len;
+            pattern = strchr(pattern, '}') + 1;
+        } else if (*pattern++ != *path++) {
+            return false;
+        }
+    }
+    return *path == '\0';
+}
+
+static bool route_matches(const struct fr_route *route, const char *path,
+                          const char **ret_param, size_t *ret_len)
+{
+    return matches(route->path, path, ret_param, ret_len) ||
+           (route->bare && matches(route->path + strlen("/v1"), path, ret_param, ret_len));
+}
+
+/* Whether the path is the table's own text: "/jobs/search" is no job called search. */
+static bool is_literal(const struct fr_route *route)
+{
+    return !strchr(route->path, '{');
+}
+
+int fr_route_find(enum fr_method method, const char *path, const struct fr_route **ret,
+                  char *param, size_t size, int *ret_allow)
+{
+    bool literal = false;
+    int allow = 0;
+
+    *ret_allow = 0;
+    for (size_t i = 0; i < FR_ARRAY_SIZE(routes); i++) {
+        const struct fr_route *route = &routes[i];
+        const char *at = "";
+        size_t len = 0;
+        if (!route_matches(route, path, &at, &len) || (literal && !is_literal(route)))
+            continue;
+        literal |= is_literal(route);
+        allow |= route->method | (route->method == FR_GET ? FR_HEAD : 0);
+        if (!(method & (route->method | (route->method == FR_GET ? FR_HEAD : 0))))
+            continue;
+        if (len >= size)
+            return -ENOENT; /* longer than anything that could stand here */
+        memcpy(param, at, len);
+        param[len] = '\0';
+        *ret = route;
+        return 0;
+    }
+    *ret_allow = allow;
+    return allow ? -ENOTSUP : -ENOENT;
+}
+
+struct query_check {
+    const struct fr_route *route;
+    struct fr_problems *problems;
+};
+
+static void check_param(void *arg, const char *name, const char *value)
+{
+    const struct query_check *check = arg;
+    const struct fr_route *route = check->route;
+    const char *known[16];
+
+    for (size_t i = 0; i < route->nparams; i++) {
+        known[i] = route->params[i].name;
+        if (strcmp(name, known[i]) != 0)
+            continue;
+        fr_param_check(route->params[i].type, name, value, check->problems);
+        return;
+    }
+    if (route->any_param)
+        return;
+    char pointer[80];
+    const char *nearest = fr_text_nearest(name, known, route->nparams);
+    snprintf(pointer, sizeof pointer, "?%.64s", name);
+    fr_problems_add(check->problems, FR_CODE_UNKNOWN_FIELD, pointer,
+                    "there is no query parameter \"%.64s\" here%s%s%s", name,
+                    nearest ? "; did you mean \"" : "", nearest ? nearest : "",
+                    nearest ? "\"?" : "");
+}
+
+void fr_route_check_query(const struct fr_route *route, const struct fr_req *req,
+                          struct fr_problems *problems)
+{
+    struct query_check check = {route, problems};
+
+    if (!route->submit_fields)
+        fr_req_query_each(req, check_param, &check);
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+/*
+ * GET /v1/jobs/search: the server side of a DataTables table, and the older client's search.
+ *
+ * DataTables sends many parameters of its own; those that mean nothing here are ignored.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/api.h"
+#include "api/handlers.h"
+#include "api/jobs.h"
+#include "api/params.h"
+#include "api/problem.h"
+#include "base/loop.h"
+#include "model/fluid.h"
+#include "model/job_json.h"
+
+#define LENGTH_MAX 10000
+
+struct matches {
+    const struct fr_job **jobs;
+    size_t count, cap;
+};
+
+typedef int (*compare_f)(const void *a, const void *b);
+
+static const char *search_text(const struct fr_req *req)
+{
+    static const char *const names[] = {"search[value]", "search", "query"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *text = fr_req_query(req, names[i]);
+        if (text && text[0])
+            return text;
+    }
+    return NULL;
+}
+
+static bool contains(const char *text, const char *what)
+{
+    return text && strcasestr(text, what);
+}
+
+static bool job_matches(const struct fr_job *job, const char *what)
+{
+    char decimal[24], f58[FR_FLUID_TEXT];
+
+    if (!what)
+        return true;
+    snprintf(decimal, sizeof decimal, "%llu", (unsigned long long)job->id);
+    return contains(decimal, what) || contains(fr_fluid_f58(job->id, f58), what) ||
+           contains(job->name, what) || contains(job->command, what) ||
+           contains(job->nodelist, what);
+}
+
+static bool add_match(struct matches *matches, const struct fr_job *job)
+{
+    if (matches->count == matches->cap) {
+        size_t cap = matches->cap ? matches->cap * 2 : 256;
+        const struct fr_job **jobs = realloc(matches->jobs, cap * sizeof *jobs);
+        if (!jobs)
+            return false;
+        matches->jobs = jobs;
+        matches->cap = cap;
+    }
+    matches->jobs[matches->count++] = job;
+    return true;
+}
+
+static int compare_texts(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "");
+}
+
+/* One comparison per column that can be sorted by; equal jobs keep the newest first. */
+#define DEFINE_COMPARE(column, expression)                                                     \
+    static int compare_##column(const void *left, const void *right)                           \
+    {                                                                                          \
+        const struct fr_job *a = *(const struct fr_job *const *)left;                          \
+        const struct fr_job *b = *(const struct fr_job *const *)right;                         \
+        int order = (expression);                                                              \
+        return order ? order : (a->id < b->id) - (a->id > b->id);                              \
+    }
+
+DEFINE_COMPARE(id, (a->id > b->id) - (a->id < b->id))
+DEFINE_COMPARE(name, compare_texts(a->name, b->name))
+DEFINE_COMPARE(state, (int)a->state - (int)b->state)
+DEFINE_COMPARE(result, compare_texts(fr_result_word(a->result), fr_result_word(b->result)))
+DEFINE_COMPARE(userid, (a->userid > b->userid) - (a->userid < b->userid))
+DEFINE_COMPARE(urgency, (a->urgency > b->urgency) - (a->urgency < b->urgency))
+DEFINE_COMPARE(priority, (a->priority > b->priority) - (a->priority < b->priority))
+DEFINE_COMPARE(ntasks, (a->ntasks > b->ntasks) - (a->ntasks < b->ntasks))
+DEFINE_COMPARE(ncores, (a->ncores > b->ncores) - (a->ncores < b->ncores))
+DEFINE_COMPARE(nnodes, (a->nnodes > b->nnodes) - (a->nnodes < b->nnodes))
+DEFINE_COMPARE(nodelist, compare_texts(a->nodelist, b->nodelist))
+DEFINE_COMPARE(duration, (a->duration > b->duration) - (a->duration < b->duration))
+DEFINE_COMPARE(t_submit, (a->t_submit > b->t_submit) - (a->t_submit < b->t_submit))
+DEFINE_COMPARE(t_run, (a->t_run > b->t_run) - (a->t_run < b->t_run))
+DEFINE_COMPARE(t_inactive, (a->t_inactive > b->t_inactive) - (a->t_inactive < b->t_inactive))
+DEFINE_COMPARE(returncode, fr_job_returncode(a) - fr_job_returncode(b))
+
+static const struct {
+    const char *column;
+    compare_f compare;
+} orders[] = {
+    {"id", compare_id},
+    {"jobid", compare_id},
+    {"name", compare_name},
+    {"state", compare_state},
+    {"result", compare_result},
+    {"userid", compare_userid},
+    {"username", compare_userid},
+    {"urgency", compare_urgency},
+    {"priority", compare_priority},
+    {"ntasks", compare_ntasks},
+    {"ncores", compare_ncores},
+    {"nnodes", compare_nnodes},
+    {"nodelist", compare_nodelist},
+    {"duration", compare_duration},
+    {"t_submit", compare_t_submit},
+    {"t_run", compare_t_run},
+    {"t_inactive", compare_t_inactive},
+    {"returncode", compare_returncode},
+};
+
+/* The column that the first order[…] names, by its data source; NULL: the table's own order. */
+static compare_f wanted_order(const struct fr_req *req)
+{
+    char parameter[64];
+    long column = fr_param_count(req, "order[0][column]", -1);
+
+    if (column < 0)
+        return NULL;
+    snprintf(parameter, sizeof parameter, "columns[%ld][data]", column);
+    const char *data = fr_req_query(req, parameter);
+    for (size_t i = 0; data && i < sizeof orders / sizeof *orders; i++)
+        if (strcmp(orders[i].column, data) == 0)
+            return orders[i].compare;
+    return NULL;
+}
+
+static void put_rows(const struct matches *matches, size_t start, size_t rows, bool backwards,
+                     struct fr_buf *body)
+{
+    double now = fr_time_now();
+
+    for (size_t i = 0; i < rows; i++) {
+        size_t at = start + i;
+        if (i)
+            fr_buf_puts(body, ",\n");
+        fr_job_json(matches->jobs[backwards ? matches->count - 1 - at : at], now, body);
+    }
+}
+
+static void reply_rows(struct fr_req *req, struct matches *matches, size_t total)
+{
+    struct fr_buf body = FR_BUF_INIT(FR_REPLY_MAX);
+    bool has_draw = fr_req_query(req, "draw");
+    size_t start = (size_t)fr_param_count(req, "start", 0);
+    size_t length = (size_t)fr_param_count(req, "length", LENGTH_MAX);
+    const char *dir = fr_req_query(req, "order[0][dir]");
+    compare_f compare = wanted_order(req);
+    size_t rest = start < matches->count ? matches->count - start : 0;
+    size_t rows = rest < length ? rest : length;
+
+    if (rows > LENGTH_MAX)
+        rows = LENGTH_MAX;
+    if (compare && matches->count)
+        qsort(matches->jobs, matches->count, sizeof *matches->jobs, compare);
+    fr_buf_puts(&body, "{\"data\":[");
+    put_rows(matches, start, rows, compare && dir && strcmp(dir, "desc") == 0, &body);
+    fr_buf_printf(&body, "],\"draw\":%ld,\"recordsTotal\":%zu,\"recordsFiltered\":%zu}\n",
+                  fr_param_count(req, "draw", 1), total, has_draw ? matches->count : rows);
+    fr_reply_json(req, 200, &body);
+}
+
+void fr_handle_search(struct fr_req *req)
+{
+    const struct fr_table *table = fr_service_table(fr_api_call(req)->api->service);
+    const char *what = search_text(req);
+    struct matches matches = {0};
+    const struct fr_job *job;
+
+    if (!fr_jobs_readable(req))
+        return;
+    struct fr_table_walk walk = fr_table_walk(table, FR_STATES_ALL);
+    while ((job = fr_table_next(&walk))) {
+        if (job_matches(job, what) && !add_match(&matches, job)) {
+            free(matches.jobs);
+            fr_reply_problem(req, 0, &(struct fr_error){FR_CODE_INTERNAL, "no memory"});
+            return;
+        }
+    }
+    reply_rows(req, &matches, fr_table_count(table));
+    free(matches.jobs);
+}
