@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+/*
+ * The daemon: wiring only. Settings → engine, service, API, server → the loop → the end.
+ *
+ * The end goes in one order: the server stops taking requests and finishes its replies; then,
+ * where that was asked for, the engine's instance is told to end; then the engine closes; then
+ * the loop runs dry.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "base/log.h"
+#include "base/settings.h"
+#include "base/util.h"
+#include "daemon/banner.h"
+#include "daemon/process.h"
+
+struct daemon {
+    uv_loop_t loop;
+    struct fr_settings settings;
+    struct fr_service *service;
+    struct fr_engine *engine;
+    struct fr_auth *auth;
+    struct fr_api *api;
+    struct fr_server *server;
+    char **job_environ;
+    uv_signal_t signals[3];
+    bool with_instance; /* the instance ends with us */
+    int status;         /* exit status */
+};
+
+/* --- the end --- */
+
+static void ignore_closed(uv_handle_t *handle)
+{
+}
+
+static void on_engine_closed(void *arg)
+{
+    struct daemon *daemon = arg;
+
+    fr_service_set_engine(daemon->service, NULL);
+    daemon->engine = NULL;
+    for (size_t i = 0; i < FR_ARRAY_SIZE(daemon->signals); i++)
+        uv_close((uv_handle_t *)&daemon->signals[i], ignore_closed);
+}
+
+static void on_instance_ended(void *arg, const struct fr_error *err)
+{
+    struct daemon *daemon = arg;
+
+    if (err)
+        fr_log_err("the instance could not be told to end: %s", err->text);
+    daemon->engine->ops->close(daemon->engine, on_engine_closed, daemon);
+}
+
+static void on_server_stopped(void *arg)
+{
+    struct daemon *daemon = arg;
+    const struct fr_engine_ops *ops = daemon->engine->ops;
+
+    if (daemon->with_instance && ops->shutdown)
+        ops->shutdown(daemon->engine, on_instance_ended, daemon);
+    else
+        ops->close(daemon->engine, on_engine_closed, daemon);
+}
+
+static void on_stop(void *arg, bool with_instance, const struct fr_error *err)
+{
+    struct daemon *daemon = arg;
+
+    daemon->with_instance = with_instance;
+    if (err) {
+        fr_log_err("%s", err->text);
+        daemon->status = EXIT_FAILURE;
+    }
+    fr_log_notice("stopping");
+    fr_server_stop(daemon->server, daemon->settings.grace_seconds * 1000, on_server_stopped,
+                   daemon);
+}
+
+/* A second signal ends at once: whoever sends two does not want to wait. What was acknowledged
+ * is on disk. */
+static void on_signal(uv_signal_t *handle, int signum)
+{
+    struct daemon *daemon = handle->data;
+
+    if (fr_service_is_stopping(daemon->service))
+        _exit(EXIT_FAILURE);
+    fr_log_notice("got signal %d (%s)", signum, strsignal(signum));
+    fr_service_stop(daemon->service, false, NULL);
+}
+
+/* SIGHUP is how a Flux broker tells its initial program to end. */
+static int catch_signals(struct daemon *daemon)
+{
+    static const int signums[] = {SIGTERM, SIGINT, SIGHUP};
+
+    for (size_t i = 0; i < FR_ARRAY_SIZE(signums); i++) {
+        int rc = uv_signal_init(&daemon->loop, &daemon->signals[i]);
+        daemon->signals[i].data = daemon;
+        if (rc == 0)
+            rc = uv_signal_start(&daemon->signals[i], on_signal, signums[i]);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* --- the service's news --- */
+
+static void on_ready(void *arg)
+{
+    struct daemon *daemon = arg;
+
+    fr_log_info("ready: %zu jobs are known", fr_table_count(fr_service_table(daemon->service)));
+}
+
+static void on_engine_state(void *arg, const char *lost_reason)
+{
+    if (lost_reason)
+        fr_log_warning("the engine is lost: %s", lost_reason);
+    else
+        fr_log_notice("the engine is back");
+}
+
+/* --- the start --- */
+
+static int choose_engine(const struct fr_settings *settings, struct fr_error *err)
+{
+    bool wanted =
+        settings->engine == FR_ENGINE_FLUX ||
+        (settings->engine == FR_ENGINE_AUTO && (settings->flux_uri || fr_flux_present()));
+
+    if (!wanted)
+        return FR_ENGINE_LOCAL;
+    if (!fr_flux_version())
+        return fr_error_set(err, ENOSYS, FR_CODE_UNSUPPORTED,
+                            "there is a Flux here, but this flux-restd was built without "
+                            "flux-core; build it where pkg-config finds flux-core, or ask for "
+                            "--engine local to run jobs without Flux");
+    return FR_ENGINE_FLUX;
+}
+
+static int create_local(struct daemon *daemon, struct fr_error *err)
+{
+    const struct fr_settings *settings = &daemon->settings;
+    char found[PATH_MAX];
+
+    if (!settings->shell && fr_process_find_shell(found, sizeof found) < 0)
+        return fr_error_set(err, ENOENT, FR_CODE_INVALID,
+                            "the job shell flux-restd-shell is not where it was installed; say "
+                            "where it is with --shell");
+    if (!settings->state_dir)
+        return fr_error_set(err, ENOENT, FR_CODE_INVALID,
+                            "there is no home directory to keep jobs in; name a directory with "
+                            "--state-dir");
+    return fr_local_create(&daemon->loop,
+                           &(struct fr_local_options){
+                               .state_dir = settings->state_dir,
+                               .shell_path = settings->shell ? settings->shell : found,
+                               .output_max = settings->output_max,
+                               .cores = (int)settings->cores,
+                           },
+                           fr_service_sink(daemon->service), &daemon->engine, err);
+}
+
+static int create_engine(struct daemon *daemon, struct fr_error *err)
+{
+    int choice = choose_engine(&daemon->settings, err);
+
+    if (choice < 0)
+        return choice;
+    if (choice == FR_ENGINE_LOCAL)
+        return create_local(daemon, err);
+    return fr_flux_create(&daemon->loop,
+                          &(struct fr_flux_options){.uri = daemon->settings.flux_uri},
+                          fr_service_sink(daemon->service), &daemon->engine, err);
+}
+
+static int create_parts(struct daemon *daemon, struct fr_error *err)
+{
+    const struct fr_settings *settings = &daemon->settings;
+    struct fr_service_hooks hooks = {
+        .ready = on_ready, .engine_state = on_engine_state, .stop = on_stop, .arg = daemon};
+    struct fr_auth_options auth = {
+        .user = settings->user,
+        .token = settings->token,
+        .required = settings->require_auth,
+        .open = settings->auth == FR_AUTH_NONE,
+        .allow_hosts = settings->allow_host,
+    };
+    struct fr_server_limits limits = {
+        .header_block = settings->header_max,
+        .body = settings->body_max,
+        .connections = settings->connections,
+        .per_address = settings->connections_per_address,
+        .request_seconds = settings->request_seconds,
+        .idle_seconds = settings->idle_seconds,
+        .reply_seconds = settings->reply_seconds,
+        .parameters = settings->parameters,
+    };
+
+    int rc = fr_service_create(settings->events_max, &hooks, &daemon->service);
+    if (rc == 0)
+        rc = create_engine(daemon, err);
+    if (rc < 0)
+        return rc;
+    fr_service_set_engine(daemon->service, daemon->engine);
+    rc = fr_auth_create(&auth, &daemon->auth, err);
+    if (rc < 0)
+        return rc;
+    struct fr_api_options options = {
+        .service = daemon->service,
+        .auth = daemon->auth,
+        .environ = daemon->job_environ,
+        .json_depth = settings->json_depth,
+        .access_log = settings->access_log,
+    };
+    rc = fr_api_create(&daemon->loop, &options, &daemon->api);
+    if (rc < 0)
+        return rc;
+    struct fr_server_hooks server_hooks = fr_api_hooks(daemon->api);
+    return fr_server_create(&daemon->loop, &limits, &server_hooks, &daemon->server);
+}
+
+static int listen_everywhere(struct daemon *daemon, struct fr_error *err)
+{
+    const struct fr_settings *settings = &daemon->settings;
+    bool may_be_remote = settings->auth == FR_AUTH_NONE || settings->token;
+
+    for (size_t i = 0; settings->listen[i]; i++) {
+        int rc = fr_server_listen(daemon->server, settings->listen[i], err);
+        if (rc < 0)
+            return rc;
+    }
+    /* Nothing is served before the loop runs, so that refusing here is early enough. */
+    for (size_t i = 0; i < fr_server_listeners(daemon->server); i++)
+        if (fr_server_is_remote(daemon->server, i) && !may_be_remote)
+            return fr_error_set(
+                err, EPERM, FR_CODE_INVALID,
+                "%s can be reached from other machines and no credentials are "
+                "set; set FLUX_USER and FLUX_TOKEN, listen on 127.0.0.1, or say "
+                "--auth=none to let anyone run jobs here",
+                fr_server_address(daemon->server, i));
+    return 0;
+}
+
+static int start(struct daemon *daemon, struct fr_error *err)
+{
+    int rc = create_parts(daemon, err);
+
+    if (rc == 0)
+        rc = listen_everywhere(daemon, err);
+    if (rc == 0)
+        rc = catch_signals(daemon);
+    if (rc == 0)
+        rc = daemon->engine->ops->open(daemon->engine, err);
+    return rc;
+}
+
+/* What is left when the loop has run dry. */
+static void release(struct daemon *daemon)
+{
+    fr_server_free(daemon->server);
+    fr_api_free(daemon->api);
+    fr_auth_free(daemon->auth);
+    fr_service_free(daemon->service);
+    free(daemon->job_environ);
+    fr_settings_done(&daemon->settings);
+}
+
+static int run(struct daemon *daemon)
+{
+    struct fr_error err = {.text = ""};
+
+    int rc = start(daemon, &err);
+    if (rc < 0) {
+        /* The kernel clears up after a daemon that never served. */
+        fprintf(stderr, "flux-restd: %s\n", err.text[0] ? err.text : strerror(-rc));
+        return EXIT_FAILURE;
+    }
+    fr_banner_start(&daemon->settings, daemon->server, daemon->engine);
+    uv_run(&daemon->loop, UV_RUN_DEFAULT);
+    release(daemon);
+    uv_run(&daemon->loop, UV_RUN_DEFAULT);
+    if (uv_loop_close(&daemon->loop) < 0)
+        fr_log_debug("the loop still held something at the end");
+    return daemon->status;
+}
+
+static int print_help(void)
+{
+    struct fr_buf text = FR_BUF_INIT(1024 * 1024);
+
+    fr_settings_help(&text);
+    if (fr_buf_status(&text) == 0)
+        fputs(text.data, stdout);
+    int rc = fr_buf_status(&text);
+    fr_buf_done(&text);
+    return rc == 0 && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    static struct daemon daemon;
+    enum fr_settings_todo todo;
+    struct fr_error err = {.text = ""};
+
+    int rc = fr_process_prepare();
+    if (rc == 0)
+        rc = fr_settings_read(argc, argv, environ, &daemon.settings, &todo, &err);
+    if (rc < 0) {
+        fprintf(stderr, "flux-restd: %s\n", err.text[0] ? err.text : strerror(-rc));
+        return 2;
+    }
+    if (todo == FR_SETTINGS_HELP)
+        return print_help();
+    if (todo == FR_SETTINGS_VERSION) {
+        fr_banner_version();
+        return EXIT_SUCCESS;
+    }
+    fr_log_set_level((enum fr_log_level)daemon.settings.log_level);
+    daemon.job_environ = fr_process_job_environ(environ, fr_settings_private_env());
+    if (!daemon.job_environ || uv_loop_init(&daemon.loop) < 0) {
+        fprintf(stderr, "flux-restd: no memory to start with\n");
+        return EXIT_FAILURE;
+    }
+    return run(&daemon);
+}

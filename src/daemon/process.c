@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+#include "daemon/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/util.h"
+
+int fr_process_prepare(void)
+{
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (fd < 0)
+            return -errno;
+    } while (fd <= 2 && fcntl(fd, F_SETFD, 0) == 0);
+    close(fd);
+    /* A kernel without it (before 5.11) leaves what we inherited to the jobs: no harm done. */
+    (void)close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
+    /* A file over a limit of `ulimit -f` is an error to report, too. */
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
+        return -errno;
+    return 0;
+}
+
+static bool is_named(const char *entry, const char *const *names)
+{
+    size_t len = strcspn(entry, "=");
+
+    for (size_t i = 0; names[i]; i++)
+        if (strncmp(entry, names[i], len) == 0 && names[i][len] == '\0')
+            return true;
+    return false;
+}
+
+char **fr_process_job_environ(char *const *env, const char *const *without)
+{
+    size_t count = 0, kept = 0;
+
+    while (env[count])
+        count++;
+    char **copy = calloc(count + 1, sizeof *copy);
+    for (size_t i = 0; copy && i < count; i++)
+        if (!is_named(env[i], without))
+            copy[kept++] = env[i];
+    return copy;
+}
+
+int fr_process_find_shell(char *buf, size_t size)
+{
+    static const char *const beside[] = {
+        "flux-restd-shell",
+        "../shell/flux-restd-shell",
+        "../libexec/flux-restd/flux-restd-shell",
+    };
+    char self[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+
+    if (len > 0) {
+        self[len] = '\0';
+        *strrchr(self, '/') = '\0';
+        for (size_t i = 0; i < FR_ARRAY_SIZE(beside); i++) {
+            int n = snprintf(buf, size, "%s/%s", self, beside[i]);
+            if (n > 0 && (size_t)n < size && access(buf, X_OK) == 0)
+                return 0;
+        }
+    }
+    int n = snprintf(buf, size, "%s/flux-restd-shell", FR_LIBEXECDIR);
+    return n > 0 && (size_t)n < size && access(buf, X_OK) == 0 ? 0 : -ENOENT;
+}

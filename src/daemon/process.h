@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+/*
+ * The daemon as a process: its descriptors, its environment, its own place on disk.
+ */
+#ifndef FR_DAEMON_PROCESS_H
+#define FR_DAEMON_PROCESS_H
+
+#include <stddef.h>
+
+/*
+ * Makes sure that descriptors 0, 1 and 2 are open, that no other inherited one reaches a job,
+ * and that writing to a closed connection or beyond a file limit is an error and not a signal.
+ * 0 or a negative errno.
+ */
+int fr_process_prepare(void);
+
+/*
+ * The environment that jobs start from: env without the variables in `without` (both
+ * NULL-terminated). The array is the caller's to free, the texts are env's. NULL: no memory.
+ */
+char **fr_process_job_environ(char *const *env, const char *const *without);
+
+/*
+ * Finds the job shell: beside this program, in the build tree, or where it is installed.
+ * Writes its path into buf; 0, or -ENOENT.
+ */
+int fr_process_find_shell(char *buf, size_t size);
+
+#endif
