@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: LGPL-3.0-only
+"""Ending the service: POST /service/stop, SIGTERM, and what becomes of jobs and streams."""
+
+import os
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+from restd import ENGINES, alive, check_problem, wait_for
+
+STOPPING = {"Message": "The service is stopping."}
+NOTE_PID = 'echo $$ >"$0.new"; mv "$0.new" "$0"; exec sleep 600'
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("path", ["/v1/service/stop", "/service/stop"])
+def test_stop(make_daemon, engine, path):
+    """The reply comes, then the daemon ends with 0; so does `flux start` around it."""
+    daemon = make_daemon(engine).start()
+    daemon.run("echo something")
+    reply = daemon.post(path)
+    assert reply.status_code == 200
+    assert reply.json() == STOPPING
+    daemon.wait_for_end()
+    assert not alive(daemon.pid)
+
+
+def test_stop_beside_flux_ends_the_instance(make_daemon, flux_instance):
+    daemon = make_daemon("flux", instance=flux_instance).start()
+    assert daemon.post("/v1/service/stop").json() == STOPPING
+    daemon.wait_for_end()
+    wait_for("the instance has ended", lambda: flux_instance.process.poll() is not None)
+
+
+def test_running_jobs_of_flux_end_with_the_instance(make_daemon, tmp_path):
+    daemon = make_daemon("flux").start()
+    daemon.submit(["sh", "-c", NOTE_PID, str(tmp_path / "pid")])
+    wait_for("the job runs", (tmp_path / "pid").exists)
+    pid = int((tmp_path / "pid").read_text())
+    assert daemon.post("/service/stop").status_code == 200
+    daemon.wait_for_end()
+    wait_for("the job has ended", lambda: not alive(pid))
+
+
+@pytest.mark.parametrize("way", ["service", "signal"])
+def test_running_local_jobs_go_on(make_daemon, tmp_path, way):
+    daemon = make_daemon().start()
+    jobid = daemon.submit(["sh", "-c", NOTE_PID, str(tmp_path / "pid")])
+    wait_for("the job runs", (tmp_path / "pid").exists)
+    pid = int((tmp_path / "pid").read_text())
+    if way == "service":
+        assert daemon.post("/service/stop").status_code == 200
+        daemon.wait_for_end()
+    else:
+        daemon.stop()
+    assert alive(pid)
+    daemon.start()
+    assert daemon.job(jobid)["state"] == "RUN"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
+def test_signals_end_it_in_order(make_daemon, number):
+    daemon = make_daemon().start()
+    os.kill(daemon.pid, number)
+    daemon.wait_for_end()
+
+
+def test_hurried_signals(make_daemon):
+    """A second one may cut replies short, but what was acknowledged is kept."""
+    daemon = make_daemon().start()
+    jobid = daemon.submit("echo kept")
+    for _ in range(3):
+        os.kill(daemon.pid, signal.SIGTERM)
+    daemon.session.close()
+    assert daemon.process.wait(30) in (0, 1), daemon.stderr()
+    daemon.start()
+    daemon.wait_end(jobid)
+    assert daemon.output(jobid) == "kept\n"
+
+
+def test_open_streams_do_not_hold_it_up(make_daemon):
+    """A reader of a job that goes on is sent away, and learns that it was no orderly end of it."""
+    daemon = make_daemon().start()
+    jobid = daemon.submit(["sh", "-c", "echo one; exec sleep 600"])
+    wait_for("the first line is there", lambda: daemon.output(jobid) == "one\n")
+    first, ended = threading.Event(), threading.Event()
+
+    def read():
+        try:
+            path = f"/v1/jobs/{jobid}/output/stream"
+            with daemon.get(path, stream=True) as reply:
+                for _ in reply.iter_content(chunk_size=None):
+                    first.set()
+        except OSError:
+            pass
+        ended.set()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    wait_for("the stream is open", first.is_set)
+    os.kill(daemon.pid, signal.SIGTERM)
+    status = daemon.process.wait(30)
+    wait_for("the reader is sent away", ended.is_set)
+    reader.join()
+    assert status == 0, daemon.stderr()
+    daemon.start()  # so that the job can be ended
+
+
+def test_requests_under_way_are_answered(make_daemon):
+    """A submit at the very end is answered and kept, or refused and not kept."""
+    daemon = make_daemon().start()
+    acknowledged, lock = set(), threading.Lock()
+
+    def keep_submitting():
+        with requests.Session() as session:
+            session.trust_env = False
+            while True:
+                try:
+                    reply = session.post(
+                        daemon.url + "/v1/jobs/submit", json={"command": "true"}, timeout=30
+                    )
+                except requests.ConnectionError:
+                    return
+                if reply.status_code != 200:
+                    check_problem(reply, 503)
+                    return
+                with lock:
+                    acknowledged.add(reply.json()["jobid"])
+
+    with ThreadPoolExecutor(4) as pool:
+        workers = [pool.submit(keep_submitting) for _ in range(4)]
+        wait_for("jobs are taken in", lambda: len(acknowledged) >= 8)
+        assert daemon.post("/service/stop").json() == STOPPING
+        daemon.wait_for_end()
+    for worker in workers:
+        worker.result()
+    daemon.start()
+    assert {job["jobid"] for job in daemon.jobs(limit=10000)} == acknowledged
