@@ -88,8 +88,16 @@ int fr_buf_take(struct fr_buf *buf, char **ret_data, size_t *ret_len)
 
 void fr_buf_put(struct fr_buf *buf, const void *data, size_t len)
 {
-    char *at = fr_buf_reserve(buf, len);
+    char *at;
 
+    /* There is room already: the commonest case, of a reply with many short pieces. */
+    if (!buf->failed && len < buf->cap - buf->len && len <= buf->max - buf->len) {
+        memcpy(buf->data + buf->len, data, len);
+        buf->len += len;
+        buf->data[buf->len] = '\0';
+        return;
+    }
+    at = fr_buf_reserve(buf, len);
     if (!at)
         return;
     if (len > 0)

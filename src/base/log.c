@@ -2,8 +2,10 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -37,6 +39,35 @@ static size_t put_prefix(char *line, size_t size, enum fr_log_level level)
                                 words[level]);
 }
 
+/*
+ * A pipe that nobody reads must not stop the daemon: a line is written only where it fits now.
+ * poll(2) says so for as much as PIPE_BUF bytes, and a line is shorter.
+ */
+static bool try_write(const char *line, size_t len)
+{
+    struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) &&
+           write(STDERR_FILENO, line, len) == (ssize_t)len;
+}
+
+static void put_line(const char *line, size_t len)
+{
+    static atomic_uint lost;
+    char note[96];
+    unsigned int n = atomic_exchange(&lost, 0);
+
+    if (n > 0) {
+        int size = snprintf(note, sizeof note, "(%u lines of the log were lost)\n", n);
+        if (!try_write(note, (size_t)size)) {
+            atomic_fetch_add(&lost, n + 1);
+            return;
+        }
+    }
+    if (!try_write(line, len))
+        atomic_fetch_add(&lost, 1);
+}
+
 void fr_log(enum fr_log_level level, const char *fmt, ...)
 {
     char text[LINE_MAX_BYTES / 2];
@@ -53,13 +84,13 @@ void fr_log(enum fr_log_level level, const char *fmt, ...)
 
     size_t n = put_prefix(line, sizeof line, level);
     for (const unsigned char *p = (unsigned char *)text; *p && n < LINE_MAX_BYTES; p++) {
-        if (*p < 0x20 || *p == 0x7f)
+        /* U+0080 … U+009F drive a terminal as well */
+        if (*p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0))
             n += (size_t)snprintf(line + n, 5, "\\x%02x", *p);
         else
             line[n++] = (char)*p;
     }
     line[n++] = '\n';
-    ssize_t written = write(STDERR_FILENO, line, n);
-    (void)written; /* a log that cannot be written has nowhere to say so */
+    put_line(line, n);
     errno = saved;
 }

@@ -84,7 +84,7 @@ const struct fr_setting fr_settings_table[] = {
      {"FLUX_RESTD_AUTH"}, CHOICE(auth, auths), .preset = "credentials"},
 
     {"Limits", "header-max", "SIZE", "Largest request line and headers together.",
-     {"FLUX_RESTD_HEADER_MAX"}, SIZE(header_max, 4 * K, 16 * M), .preset = "16K"},
+     {"FLUX_RESTD_HEADER_MAX"}, SIZE(header_max, 4 * K, 16 * M), .preset = "8K"},
     {"Limits", "body-max", "SIZE", "Largest body of a request.",
      {"FLUX_RESTD_BODY_MAX"}, SIZE(body_max, K, 4 * G), .preset = "16M"},
     {"Limits", "parameters", "NUMBER", "Most query parameters, and most headers, of a request.",

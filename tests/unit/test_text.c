@@ -51,11 +51,32 @@ static void test_nearest(void **state)
     assert_null(fr_text_nearest("command", known, 0));
 }
 
+static void test_glob(void **state)
+{
+    static const struct {
+        const char *pattern, *text;
+        bool matches;
+    } cases[] = {
+        {"", "", true},         {"", "a", false},        {"*", "", true},
+        {"a*c", "abbc", true},  {"a*c", "abbcd", false}, {"a?c", "abc", true},
+        {"a?c", "ac", false},   {"*ab", "aab", true},    {"*a*b*", "xxaxxbxx", true},
+        {"[a]", "a", false},    {"[a]", "[a]", true},    {"a\\*", "a\\x", true},
+        {"abc", "abcd", false}, {"**a**", "a", true},    {"?", "", false},
+    };
+    static char text[100001];
+
+    for (size_t i = 0; i < FR_ARRAY_SIZE(cases); i++)
+        assert_int_equal(fr_text_glob(cases[i].pattern, cases[i].text), cases[i].matches);
+    memset(text, 'a', sizeof text - 1); /* what sends a backtracking matcher away for years */
+    assert_false(fr_text_glob("*a*a*a*a*a*a*a*a*a*a*b", text));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_trim),
         cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_glob),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
