@@ -100,6 +100,8 @@ struct fr_job {
 };
 
 #define FR_JOB_COMMAND_MAX 4096
+/* Any other text is cut at this many bytes: a list of jobs must stay of a sane size. */
+#define FR_JOB_TEXT_MAX 16384
 
 struct fr_job *fr_job_create(uint64_t id); /* NULL: no memory */
 void fr_job_free(struct fr_job *job);      /* NULL is allowed */

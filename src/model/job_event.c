@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "base/text.h"
 #include "base/util.h"
 #include "model/job.h"
 
@@ -35,9 +36,11 @@ static int set_text(char **field, const char *text)
     if (text && *field && strcmp(*field, text) == 0)
         return 0;
     if (text) {
-        copy = strdup(text);
+        copy = strndup(text, FR_JOB_TEXT_MAX);
         if (!copy)
             return -ENOMEM;
+        if (strlen(copy) == FR_JOB_TEXT_MAX)
+            fr_text_trim(copy);
     }
     free(*field);
     *field = copy;

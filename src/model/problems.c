@@ -12,7 +12,8 @@
 
 void fr_problems_init(struct fr_problems *problems)
 {
-    memset(problems, 0, sizeof(*problems));
+    problems->count = 0; /* the items are filled as they are counted */
+    problems->left_out = 0;
 }
 
 void fr_problems_done(struct fr_problems *problems)
