@@ -220,7 +220,7 @@ static unsigned int over_limit(const struct check *check, struct fr_error *err)
     if (info && (info->header_size > limits->header_block ||
                  info->header_size + records > fr_check_pool_size(limits) - POOL_REPLY))
         return too_large(err, 431, "the headers have too many bytes", limits->header_block);
-    if (check->parameters > limits->parameters)
+    if (check->req->crowded || check->parameters > limits->parameters)
         return too_large(err, 400, "too many query parameters", limits->parameters);
     /* libmicrohttpd has made sure that it is a number. */
     if (check->length && strtoull(check->length, NULL, 10) > limits->body)

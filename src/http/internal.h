@@ -73,6 +73,7 @@ struct fr_req {
     bool suspended;  /* libmicrohttpd does not look at it until it is answered */
     bool answered;   /* by reply or stream: the layer above has let go of it */
     bool dead;       /* on_gone has run */
+    bool crowded;    /* it had too many query parameters, and has none now */
     const char *bad; /* what is wrong with the target, found while it was decoded */
     struct fr_buf body;
     uint64_t overflow;     /* bytes of the body beyond the limit, thrown away */
@@ -96,8 +97,9 @@ struct fr_stream {
     struct fr_buf queue;
     size_t sent; /* bytes at the queue's start that have been read out */
     size_t max;
-    bool ended;  /* the caller has let go of it */
-    bool wanted; /* a write was refused: say when there is room */
+    bool ended;   /* the caller has let go of it */
+    bool aborted; /* ends as broken off */
+    bool wanted;  /* a write was refused: say when there is room */
 };
 
 struct listener {

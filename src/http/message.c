@@ -173,6 +173,7 @@ void fr_req_answer(struct fr_req *req, unsigned int status, const char *content_
     }
     if (content_type)
         (void)MHD_add_response_header(response, "Content-Type", content_type);
+    (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     (void)MHD_add_response_header(response, "X-Request-ID", req->id);
     add_headers(req, response);
     if (req->conn->server->stopping)

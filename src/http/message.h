@@ -144,4 +144,11 @@ size_t fr_stream_room(const struct fr_stream *stream);
 /* Ends the reply in order once the queue has been sent. The stream is dead to the caller. */
 void fr_stream_end(struct fr_stream *stream);
 
+/*
+ * Breaks the reply off once the queue has been sent, so that the client sees that it is not
+ * whole: the connection is closed without the mark of the end. The stream is dead to the
+ * caller.
+ */
+void fr_stream_abort(struct fr_stream *stream);
+
 #endif

@@ -44,6 +44,24 @@ static size_t origin_length(const char *target)
     return 0;
 }
 
+/*
+ * libmicrohttpd needs memory for each query parameter, and would run out of it before we are
+ * asked. A query with too many is taken away from it (it has told us the target before it
+ * reads it), so that the request can be refused in words.
+ */
+static bool cut_crowded_query(const char *target, unsigned int limit)
+{
+    char *query = strchr(target, '?');
+    unsigned int count = 1;
+
+    for (const char *at = query; at && *at; at++)
+        count += *at == '&';
+    if (!query || count <= limit)
+        return false;
+    query[1] = '\0';
+    return true;
+}
+
 void *fr_request_begin(void *cls, const char *target, struct MHD_Connection *mhd)
 {
     struct fr_server *server = cls;
@@ -58,6 +76,7 @@ void *fr_request_begin(void *cls, const char *target, struct MHD_Connection *mhd
     req->origin = *target == '/' ? 0 : origin_length(target);
     if (!req->bad && memchr(target, '%', req->origin))
         req->bad = "the target's host is encoded";
+    req->crowded = cut_crowded_query(target, server->limits.parameters);
     fr_buf_init(&req->body, server->limits.body);
     fr_buf_init(&req->headers, 16384);
     conn->req = req;

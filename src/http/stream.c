@@ -40,7 +40,8 @@ static ssize_t read_stream(void *cls, uint64_t pos, char *to, size_t max)
         return MHD_CONTENT_READER_END_WITH_ERROR;
     size_t n = queued(stream);
     if (n == 0 && stream->ended)
-        return MHD_CONTENT_READER_END_OF_STREAM;
+        return stream->aborted ? MHD_CONTENT_READER_END_WITH_ERROR
+                               : MHD_CONTENT_READER_END_OF_STREAM;
     if (n == 0) {
         req->suspended = true;
         MHD_suspend_connection(req->conn->mhd);
@@ -146,6 +147,12 @@ void fr_stream_end(struct fr_stream *stream)
 {
     stream->ended = true;
     fr_req_wake(stream->req);
+}
+
+void fr_stream_abort(struct fr_stream *stream)
+{
+    stream->aborted = true;
+    fr_stream_end(stream);
 }
 
 void fr_stream_closed(struct fr_stream *stream)
