@@ -49,10 +49,12 @@ static int check_browser(const struct fr_api *api, const struct fr_req *req,
         strcmp(call->who.method, "basic") == 0 || strcmp(call->who.method, "bearer") == 0;
     if (!has_credentials && call->route->role != FR_ROLE_PUBLIC)
         rc = fr_auth_check_host(api->auth, host, err);
-    if (rc == 0 && !(fr_req_method(req) & SAFE_METHODS))
-        rc = fr_auth_check_origin(host, fr_req_header(req, "Origin"),
-                                  fr_req_header(req, "Sec-Fetch-Site"), err);
-    return rc;
+    if (rc < 0 || call->route->role == FR_ROLE_PUBLIC)
+        return rc;
+    const char *site = fr_req_header(req, "Sec-Fetch-Site");
+    if (fr_req_method(req) & SAFE_METHODS)
+        return fr_auth_check_embedding(site, fr_req_header(req, "Sec-Fetch-Mode"), err);
+    return fr_auth_check_origin(host, fr_req_header(req, "Origin"), site, err);
 }
 
 static int check_who(const struct fr_api *api, const struct fr_req *req, struct fr_call *call,
@@ -76,7 +78,7 @@ static bool admit(void *arg, struct fr_req *req)
     int allow = 0;
 
     if (!call) {
-        fr_reply_problem(req, 0, &(struct fr_error){FR_CODE_INTERNAL, "no memory"});
+        fr_reply_no_memory(req);
         return false;
     }
     call->api = api;
@@ -145,8 +147,9 @@ int fr_api_create(uv_loop_t *loop, const struct fr_api_options *options, struct 
     };
     if (!api->cwd)
         api->cwd = strdup("/"); /* the daemon's own directory was removed */
-    if (!api->cwd) {
-        free(api);
+    LIST_INIT(&api->held);
+    if (!api->cwd || fr_api_watch_held(api) < 0) {
+        fr_api_free(api);
         return -ENOMEM;
     }
     *ret = api;
@@ -157,6 +160,7 @@ void fr_api_free(struct fr_api *api)
 {
     if (!api)
         return;
+    fr_timer_free(api->held_timer);
     free(api->cwd);
     free(api);
 }

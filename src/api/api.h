@@ -9,6 +9,9 @@
 #ifndef FR_API_API_H
 #define FR_API_API_H
 
+#include <sys/queue.h>
+
+#include "base/loop.h"
 #include "core/auth.h"
 #include "core/service.h"
 #include "http/server.h"
@@ -29,6 +32,8 @@ struct fr_api {
     char *cwd; /* of the daemon: where a job starts if it does not say */
     unsigned int json_depth;
     bool access_log;
+    LIST_HEAD(fr_held_list, fr_held) held; /* requests that wait for the engine (held.h) */
+    struct fr_timer *held_timer;
 };
 
 /* What is known of a request once it is admitted: the request's data (fr_req_data()). */
@@ -42,6 +47,15 @@ struct fr_call {
 /* 0 or -ENOMEM. */
 int fr_api_create(uv_loop_t *loop, const struct fr_api_options *options, struct fr_api **ret);
 void fr_api_free(struct fr_api *api); /* NULL is allowed */
+
+/*
+ * Answers every request that still waits for the engine with what is known: for the end, when
+ * there is no more time to wait.
+ */
+void fr_api_answer_held(struct fr_api *api);
+
+/* Makes the timer of held requests; called by fr_api_create(). 0 or a negative errno. */
+int fr_api_watch_held(struct fr_api *api);
 
 /* The hooks for fr_server_create(). */
 struct fr_server_hooks fr_api_hooks(struct fr_api *api);

@@ -9,22 +9,12 @@
 #include "api/api.h"
 #include "api/fields.h"
 #include "api/handlers.h"
+#include "api/held.h"
 #include "api/jobs.h"
 #include "api/problem.h"
 #include "base/util.h"
 
 FR_DEFINE_CLEANUP(json_t *, json, json_decref);
-
-struct pending {
-    struct fr_req *req; /* NULL: the client went away */
-};
-
-static void on_gone(void *arg)
-{
-    struct pending *pending = arg;
-
-    pending->req = NULL;
-}
 
 /* "Job cannot be cancelled: <why>." is what older clients look for, as a 400. */
 static void reply_refused(struct fr_req *req, const struct fr_error *err)
@@ -38,10 +28,9 @@ static void reply_refused(struct fr_req *req, const struct fr_error *err)
 
 static void on_cancelled(void *arg, const struct fr_error *err)
 {
-    struct pending *pending = arg;
-    struct fr_req *req = pending->req;
+    struct fr_req *req = fr_held_take(arg);
 
-    free(pending);
+    free(arg);
     if (!req)
         return;
     if (err) {
@@ -97,12 +86,11 @@ void fr_handle_cancel(struct fr_req *req)
 
     if (!fr_jobs_read_id(req, &id) || !read_reason(req, &fields, &reason))
         return;
-    struct pending *pending = calloc(1, sizeof *pending);
-    if (!pending) {
-        fr_reply_problem(req, 0, &(struct fr_error){FR_CODE_INTERNAL, "no memory"});
+    struct fr_held *held = calloc(1, sizeof *held);
+    if (!held) {
+        fr_reply_no_memory(req);
         return;
     }
-    pending->req = req;
-    fr_req_on_gone(req, on_gone, pending);
-    engine->ops->cancel(engine, id, reason, on_cancelled, pending);
+    fr_held_init(held, req, FR_CODE_OUTCOME_UNKNOWN, NULL);
+    engine->ops->cancel(engine, id, reason, on_cancelled, held);
 }

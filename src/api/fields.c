@@ -11,13 +11,18 @@
 #include "base/util.h"
 
 #define FORM_FIELDS_MAX 1024
+#define JSON_VALUES_MAX 100000
 
 FR_DEFINE_CLEANUP(json_t *, json, json_decref);
 
-/* Deepest nesting of a JSON text, without parsing it: a hostile one must not cost a stack. */
-static unsigned int depth_of(const char *text, size_t len)
+/*
+ * Deepest nesting of a JSON text, and how many values it has at most, without parsing it: a
+ * hostile one must cost neither a stack nor the time that millions of small values take.
+ */
+static unsigned int depth_of(const char *text, size_t len, size_t *ret_values)
 {
     unsigned int depth = 0, deepest = 0;
+    size_t values = 1;
     bool in_string = false;
 
     for (size_t i = 0; i < len; i++) {
@@ -29,6 +34,8 @@ static unsigned int depth_of(const char *text, size_t len)
                 in_string = false;
         } else if (c == '"') {
             in_string = true;
+        } else if (c == ',') {
+            values++;
         } else if (c == '{' || c == '[') {
             if (++depth > deepest)
                 deepest = depth;
@@ -36,6 +43,7 @@ static unsigned int depth_of(const char *text, size_t len)
             depth--;
         }
     }
+    *ret_values = values;
     return deepest;
 }
 
@@ -43,10 +51,16 @@ int fr_fields_parse_json(const char *text, size_t len, unsigned int depth_max, j
                          struct fr_problems *problems)
 {
     json_error_t fault;
+    size_t values;
 
-    if (depth_of(text, len) > depth_max) {
+    if (depth_of(text, len, &values) > depth_max) {
         fr_problems_add(problems, FR_CODE_MALFORMED, "",
                         "the JSON is nested more than %u levels deep", depth_max);
+        return -EINVAL;
+    }
+    if (values > JSON_VALUES_MAX) {
+        fr_problems_add(problems, FR_CODE_TOO_LARGE, "", "the JSON has more than %d values",
+                        JSON_VALUES_MAX);
         return -EINVAL;
     }
     json_t *json = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &fault);

@@ -5,7 +5,6 @@
 #include "api/jobs.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,17 +13,20 @@
 #include "api/params.h"
 #include "api/problem.h"
 #include "base/loop.h"
+#include "base/text.h"
 #include "base/util.h"
 #include "model/fluid.h"
 #include "model/job_json.h"
 
 #define LIMIT_DEFAULT 1000
 #define LIMIT_MAX 10000
+#define NAME_PATTERN_MAX 256
 
 enum shape { SHAPE_PAGE, SHAPE_BY_ID, SHAPE_LIST };
 
 struct filter {
     int states;       /* mask of enum fr_state */
+    int results;      /* mask of enum fr_result; 0: any, or none yet */
     const char *name; /* pattern, or NULL */
 };
 
@@ -92,39 +94,49 @@ void fr_handle_job(struct fr_req *req)
     fr_reply_json(req, 200, &body);
 }
 
-static void read_states(const char *text, int *states, struct fr_problems *problems)
+/* Reads words separated by commas into a mask. */
+static void read_words(const char *pointer, const char *text, int (*parse)(const char *, int *),
+                       const char *known, int *ret_mask, struct fr_problems *problems)
 {
     char word[32];
 
-    *states = 0;
-    while (*text) {
+    *ret_mask = 0;
+    do {
         size_t len = strcspn(text, ",");
         int mask = 0;
         if (len < sizeof word) {
             memcpy(word, text, len);
             word[len] = '\0';
         }
-        if (len >= sizeof word || fr_state_parse(word, &mask) < 0)
-            fr_problems_add(problems, FR_CODE_INVALID, "?state",
-                            "\"%.*s\" is no state; use depend, priority, sched, run, cleanup, "
-                            "inactive, pending, running or active",
-                            (int)(len < 64 ? len : 64), text);
-        *states |= mask;
+        if (len >= sizeof word || parse(word, &mask) < 0)
+            fr_problems_add(problems, FR_CODE_INVALID, pointer, "\"%.*s\" is no %s; use %s",
+                            (int)(len < 64 ? len : 64), text, pointer + 1, known);
+        *ret_mask |= mask;
         text += len + (text[len] == ',');
-    }
+    } while (*text);
 }
 
 /* False if the request was answered. */
 static bool read_filter(struct fr_req *req, struct filter *filter, long *limit)
 {
     struct fr_problems problems;
-    const char *states = fr_req_query(req, "state");
+    const char *states = fr_req_query(req, "state"), *results = fr_req_query(req, "result");
 
     fr_problems_init(&problems);
     filter->states = FR_STATES_ALL;
     filter->name = fr_req_query(req, "name");
+    filter->results = 0;
     if (states)
-        read_states(states, &filter->states, &problems);
+        read_words(
+            "?state", states, fr_state_parse,
+            "depend, priority, sched, run, cleanup, inactive, pending, running or active",
+            &filter->states, &problems);
+    if (results)
+        read_words("?result", results, fr_result_parse,
+                   "completed, failed, canceled or timeout", &filter->results, &problems);
+    if (filter->name && strlen(filter->name) > NAME_PATTERN_MAX)
+        fr_problems_add(&problems, FR_CODE_INVALID, "?name",
+                        "the pattern has more than %d bytes", NAME_PATTERN_MAX);
     *limit = fr_param_count(req, "limit", LIMIT_DEFAULT);
     if (*limit > LIMIT_MAX)
         fr_problems_add(&problems, FR_CODE_INVALID, "?limit",
@@ -138,7 +150,9 @@ static bool read_filter(struct fr_req *req, struct filter *filter, long *limit)
 
 static bool passes(const struct filter *filter, const struct fr_job *job)
 {
-    return !filter->name || fnmatch(filter->name, job->name ? job->name : "", 0) == 0;
+    if (filter->results && !(filter->results & job->result))
+        return false;
+    return !filter->name || fr_text_glob(filter->name, job->name ? job->name : "");
 }
 
 static void put_jobs(struct fr_req *req, enum shape shape, const struct filter *filter,

@@ -7,19 +7,9 @@
 
 #include "api/api.h"
 #include "api/handlers.h"
+#include "api/held.h"
 #include "api/params.h"
 #include "api/problem.h"
-
-struct pending {
-    struct fr_req *req; /* NULL: the client went away */
-};
-
-static void on_gone(void *arg)
-{
-    struct pending *pending = arg;
-
-    pending->req = NULL;
-}
 
 static bool is_up(const struct fr_node *node)
 {
@@ -74,10 +64,9 @@ static void put_details(const struct fr_node *nodes, size_t count, struct fr_buf
 static void on_nodes(void *arg, const struct fr_node *nodes, size_t count,
                      const struct fr_error *err)
 {
-    struct pending *pending = arg;
-    struct fr_req *req = pending->req;
+    struct fr_req *req = fr_held_take(arg);
 
-    free(pending);
+    free(arg);
     if (!req)
         return;
     if (err) {
@@ -97,13 +86,12 @@ static void on_nodes(void *arg, const struct fr_node *nodes, size_t count,
 void fr_handle_nodes(struct fr_req *req)
 {
     struct fr_engine *engine = fr_service_engine(fr_api_call(req)->api->service);
-    struct pending *pending = calloc(1, sizeof *pending);
+    struct fr_held *held = calloc(1, sizeof *held);
 
-    if (!pending) {
-        fr_reply_problem(req, 0, &(struct fr_error){FR_CODE_INTERNAL, "no memory"});
+    if (!held) {
+        fr_reply_no_memory(req);
         return;
     }
-    pending->req = req;
-    fr_req_on_gone(req, on_gone, pending);
-    engine->ops->nodes(engine, on_nodes, pending);
+    fr_held_init(held, req, FR_CODE_UNAVAILABLE, NULL);
+    engine->ops->nodes(engine, on_nodes, held);
 }

@@ -8,6 +8,7 @@
 
 #include "api/api.h"
 #include "api/handlers.h"
+#include "api/held.h"
 #include "api/jobs.h"
 #include "api/lines.h"
 #include "api/problem.h"
@@ -33,7 +34,7 @@ static bool job_is_known(const struct fr_req *req, uint64_t id)
 /* --- the list --- */
 
 struct list {
-    struct fr_req *req;
+    struct fr_held held;
     const struct fr_engine_ops *ops;
     struct fr_output_watch *watch;
     struct fr_lines lines;
@@ -76,9 +77,9 @@ static void reply_list(struct list *list)
                           "/output/stream has all of it.\"",
                           LIST_MAX);
         fr_buf_puts(&list->body, "}\n");
-        fr_reply_json(list->req, 200, &list->body);
+        fr_reply_json(fr_held_take(&list->held), 200, &list->body);
     } else {
-        fr_reply_message(list->req, 200, NOTHING_THERE);
+        fr_reply_message(fr_held_take(&list->held), 200, NOTHING_THERE);
     }
     free_list(list);
 }
@@ -99,7 +100,7 @@ static void on_list_piece(void *arg, const struct fr_output *piece)
         return;
     case FR_OUTPUT_ERROR:
         if (!list->any && piece->err->code != FR_CODE_JOB_NOT_FOUND) {
-            fr_reply_problem(list->req, 0, piece->err);
+            fr_reply_problem(fr_held_take(&list->held), 0, piece->err);
             free_list(list);
             return;
         }
@@ -111,9 +112,9 @@ static void on_list_piece(void *arg, const struct fr_output *piece)
     reply_list(list);
 }
 
-static void on_list_gone(void *arg)
+static void on_list_dropped(struct fr_held *held)
 {
-    free_list(arg);
+    free_list((struct list *)held);
 }
 
 void fr_handle_output(struct fr_req *req)
@@ -129,7 +130,6 @@ void fr_handle_output(struct fr_req *req)
     }
     struct list *list = calloc(1, sizeof *list);
     if (list) {
-        list->req = req;
         list->ops = engine->ops;
         fr_buf_init(&list->body, FR_REPLY_MAX);
         fr_lines_init(&list->lines, add_line, list);
@@ -137,28 +137,32 @@ void fr_handle_output(struct fr_req *req)
     }
     if (!list || !list->watch) {
         free(list);
-        fr_reply_problem(req, 0, &(struct fr_error){FR_CODE_INTERNAL, "no memory"});
+        fr_reply_no_memory(req);
         return;
     }
-    fr_req_on_gone(req, on_list_gone, list);
+    fr_held_init(&list->held, req, FR_CODE_UNAVAILABLE, on_list_dropped);
 }
 
 /* --- the stream --- */
 
 struct follow {
-    struct fr_stream *stream;
+    struct fr_held held; /* until the first piece tells that there is something to follow */
+    struct fr_stream *stream; /* from then on */
     const struct fr_engine_ops *ops;
     struct fr_output_watch *watch;
     struct fr_lines lines;
     struct fr_buf pending; /* what the stream's queue has not taken yet, from `sent` on */
     size_t sent;
-    bool ended; /* all was told: the stream ends when pending is sent */
+    bool ended; /* all was told: the stream ends when pending is sent and the job is over */
+    uint64_t id;
+    struct fr_subscription *subscription; /* while the job is not over, once all was told */
 };
 
 static void free_follow(struct follow *follow)
 {
     if (follow->watch)
         follow->ops->output_free(follow->watch);
+    fr_hub_unsubscribe(follow->subscription);
     fr_lines_done(&follow->lines);
     fr_buf_done(&follow->pending);
     free(follow);
@@ -168,6 +172,38 @@ static void end_follow(struct follow *follow)
 {
     fr_stream_end(follow->stream);
     free_follow(follow);
+}
+
+/* The job goes on, or nobody knows: the client must not take this for the whole. */
+static void break_off(struct follow *follow)
+{
+    fr_stream_abort(follow->stream);
+    free_follow(follow);
+}
+
+static void on_job_news(void *arg, const struct fr_news *news)
+{
+    struct follow *follow = arg;
+
+    if (news->state == FR_STATE_INACTIVE && follow->sent == follow->pending.len)
+        end_follow(follow);
+}
+
+/*
+ * Ends the stream, or waits for the job's last event: with Flux the output ends some
+ * milliseconds before the job does, and whoever has read the stream to its end and asks for the
+ * job should find it ended.
+ */
+static void end_with_job(struct follow *follow)
+{
+    struct fr_service *service = follow->held.api->service;
+    const struct fr_job *job = fr_table_find(fr_service_table(service), follow->id);
+
+    if (job && job->state != FR_STATE_INACTIVE && !follow->subscription)
+        follow->subscription =
+            fr_hub_subscribe(fr_service_hub(service), follow->id, on_job_news, follow);
+    if (!job || job->state == FR_STATE_INACTIVE || !follow->subscription)
+        end_follow(follow);
 }
 
 /* Hands what is pending to the stream, as much as it takes; may end and free follow. */
@@ -182,7 +218,7 @@ static void send_pending(struct follow *follow)
             return;
         }
         if (rc < 0) {
-            end_follow(follow);
+            break_off(follow);
             return;
         }
         follow->sent += n;
@@ -190,7 +226,7 @@ static void send_pending(struct follow *follow)
     fr_buf_reset(&follow->pending);
     follow->sent = 0;
     if (follow->ended)
-        end_follow(follow);
+        end_with_job(follow);
 }
 
 static void queue_line(void *arg, bool is_stderr, const char *text, size_t len)
@@ -198,30 +234,6 @@ static void queue_line(void *arg, bool is_stderr, const char *text, size_t len)
     struct follow *follow = arg;
 
     fr_buf_put(&follow->pending, text, len);
-}
-
-static void on_follow_piece(void *arg, const struct fr_output *piece)
-{
-    struct follow *follow = arg;
-
-    switch (piece->kind) {
-    case FR_OUTPUT_DATA:
-        if (fr_lines_feed(&follow->lines, piece) < 0 || fr_buf_status(&follow->pending) < 0) {
-            fr_log_warning("an output stream was ended: no memory");
-            end_follow(follow);
-            return;
-        }
-        break;
-    case FR_OUTPUT_CAUGHT_UP:
-    case FR_OUTPUT_REDIRECT:
-        return;
-    case FR_OUTPUT_END:
-    case FR_OUTPUT_ERROR:
-        fr_lines_flush(&follow->lines);
-        follow->ended = true;
-        break;
-    }
-    send_pending(follow);
 }
 
 static void on_stream_gone(void *arg)
@@ -239,7 +251,59 @@ static void on_stream_drained(void *arg)
 
 static void on_stream_closing(void *arg)
 {
-    end_follow(arg);
+    break_off(arg);
+}
+
+/* The first piece decides between a stream and a problem. False: follow is freed. */
+static bool begin_stream(struct follow *follow, const struct fr_output *piece)
+{
+    struct fr_req *req = fr_held_take(&follow->held);
+
+    if (piece->kind == FR_OUTPUT_ERROR)
+        fr_reply_problem(req, 0, piece->err);
+    else
+        follow->stream = fr_req_stream(req, 200, "text/plain; charset=utf-8", QUEUE_MAX,
+                                       &(struct fr_stream_hooks){.gone = on_stream_gone,
+                                                                 .drained = on_stream_drained,
+                                                                 .closing = on_stream_closing,
+                                                                 .arg = follow});
+    if (follow->stream)
+        return true;
+    free_follow(follow);
+    return false;
+}
+
+static void on_follow_piece(void *arg, const struct fr_output *piece)
+{
+    struct follow *follow = arg;
+
+    if (!follow->stream && !begin_stream(follow, piece))
+        return;
+    switch (piece->kind) {
+    case FR_OUTPUT_DATA:
+        if (fr_lines_feed(&follow->lines, piece) < 0 || fr_buf_status(&follow->pending) < 0) {
+            fr_log_warning("an output stream was broken off: no memory");
+            break_off(follow);
+            return;
+        }
+        break;
+    case FR_OUTPUT_CAUGHT_UP:
+    case FR_OUTPUT_REDIRECT:
+        return;
+    case FR_OUTPUT_ERROR:
+        break_off(follow);
+        return;
+    case FR_OUTPUT_END:
+        fr_lines_flush(&follow->lines);
+        follow->ended = true;
+        break;
+    }
+    send_pending(follow);
+}
+
+static void on_follow_dropped(struct fr_held *held)
+{
+    free_follow((struct follow *)held);
 }
 
 void fr_handle_output_stream(struct fr_req *req)
@@ -256,20 +320,15 @@ void fr_handle_output_stream(struct fr_req *req)
     struct follow *follow = calloc(1, sizeof *follow);
     if (follow) {
         follow->ops = engine->ops;
+        follow->id = id;
         fr_buf_init(&follow->pending, PENDING_MAX);
         fr_lines_init(&follow->lines, queue_line, follow);
         follow->watch = engine->ops->output(engine, id, 0, on_follow_piece, follow);
     }
     if (!follow || !follow->watch) {
         free(follow);
-        fr_reply_problem(req, 0, &(struct fr_error){FR_CODE_INTERNAL, "no memory"});
+        fr_reply_no_memory(req);
         return;
     }
-    follow->stream = fr_req_stream(req, 200, "text/plain; charset=utf-8", QUEUE_MAX,
-                                   &(struct fr_stream_hooks){.gone = on_stream_gone,
-                                                             .drained = on_stream_drained,
-                                                             .closing = on_stream_closing,
-                                                             .arg = follow});
-    if (!follow->stream)
-        free_follow(follow);
+    fr_held_init(&follow->held, req, FR_CODE_UNAVAILABLE, on_follow_dropped);
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: LGPL-3.0-only
 #include "api/problem.h"
 
-#include <stdio.h>
-#include <string.h>
+#include <errno.h>
 
 #define PROBLEM_MAX (1024 * 1024)
 
@@ -105,6 +104,15 @@ void fr_reply_problem(struct fr_req *req, unsigned int status, const struct fr_e
     fr_buf_putc(&body, ']');
     put_message(&body, err->text);
     send_problem(req, status, &body);
+}
+
+void fr_reply_no_memory(struct fr_req *req)
+{
+    struct fr_error err;
+
+    fr_error_set(&err, ENOMEM, FR_CODE_INTERNAL,
+                 "the daemon has no memory for this; try again");
+    fr_reply_problem(req, 0, &err);
 }
 
 void fr_reply_problems(struct fr_req *req, unsigned int status, const char *message,

@@ -24,6 +24,9 @@ void fr_reply_json(struct fr_req *req, unsigned int status, struct fr_buf *body)
 /* Answers {"Message": message}. */
 void fr_reply_message(struct fr_req *req, unsigned int status, const char *message);
 
+/* Answers that there is no memory for what was asked. */
+void fr_reply_no_memory(struct fr_req *req);
+
 /* Answers with a problem; the status is the code's unless one is given (not 0). */
 void fr_reply_problem(struct fr_req *req, unsigned int status, const struct fr_error *err);
 

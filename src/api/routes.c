@@ -20,6 +20,8 @@ static const struct fr_param list_params[] = {
     {"state", FR_PARAM_TEXT,
      "Only jobs in these states: RFC 21 names, pending, running, active or inactive, "
      "separated by commas."},
+    {"result", FR_PARAM_TEXT,
+     "Only jobs that ended so: completed, failed, canceled or timeout, separated by commas."},
     {"name", FR_PARAM_TEXT, "Only jobs whose name matches this pattern of * and ?."},
 };
 

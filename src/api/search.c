@@ -189,7 +189,7 @@ void fr_handle_search(struct fr_req *req)
     while ((job = fr_table_next(&walk))) {
         if (job_matches(job, what) && !add_match(&matches, job)) {
             free(matches.jobs);
-            fr_reply_problem(req, 0, &(struct fr_error){FR_CODE_INTERNAL, "no memory"});
+            fr_reply_no_memory(req);
             return;
         }
     }

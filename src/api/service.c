@@ -113,7 +113,6 @@ void fr_handle_root(struct fr_req *req)
 
     fr_req_set_header(req, "Content-Security-Policy",
                       "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
-    fr_req_set_header(req, "X-Content-Type-Options", "nosniff");
     fr_buf_printf(&body,
                   "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
                   "<meta name=\"viewport\" content=\"width=device-width\">"

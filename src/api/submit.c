@@ -9,6 +9,7 @@
 #include "api/api.h"
 #include "api/fields.h"
 #include "api/handlers.h"
+#include "api/held.h"
 #include "api/problem.h"
 #include "base/loop.h"
 #include "base/util.h"
@@ -24,9 +25,9 @@
 FR_DEFINE_CLEANUP(json_t *, json, json_decref);
 
 struct pending {
-    struct fr_req *req; /* NULL: the client went away; the job is submitted all the same */
-    struct fr_api *api;
+    struct fr_held held;
     uint64_t id;
+    bool answered; /* by the engine: nothing of it is due any more */
     struct fr_subscription *subscription;
     struct fr_timer *timer;
 };
@@ -38,6 +39,15 @@ static void free_pending(struct pending *pending)
     free(pending);
 }
 
+/* What was asked for is done all the same; the engine's answer, if it is due, then frees. */
+static void on_dropped(struct fr_held *held)
+{
+    struct pending *pending = (struct pending *)held;
+
+    if (pending->answered)
+        free_pending(pending);
+}
+
 static void reply_submitted(struct pending *pending)
 {
     struct fr_buf body = FR_BUF_INIT(FR_REPLY_MAX);
@@ -46,13 +56,17 @@ static void reply_submitted(struct pending *pending)
     fr_buf_puts(&body, "{\"Message\":\"Job submit.\",\"id\":");
     fr_buf_put_u64(&body, pending->id);
     fr_buf_printf(&body, ",\"jobid\":\"%s\"}\n", fr_fluid_f58(pending->id, f58));
-    fr_reply_json(pending->req, 200, &body);
+    fr_reply_json(fr_held_take(&pending->held), 200, &body);
     free_pending(pending);
 }
 
+/* While a lost engine's jobs are read again, news may run ahead of the table that is read. */
 static void on_appeared(void *arg, const struct fr_news *news)
 {
-    reply_submitted(arg);
+    struct pending *pending = arg;
+
+    if (fr_table_find(fr_service_table(pending->held.api->service), pending->id))
+        reply_submitted(pending);
 }
 
 static void on_not_appeared(void *arg)
@@ -60,19 +74,9 @@ static void on_not_appeared(void *arg)
     reply_submitted(arg);
 }
 
-/* The client left before the engine's answer (which then frees), or while the job appears. */
-static void on_gone(void *arg)
-{
-    struct pending *pending = arg;
-
-    pending->req = NULL;
-    if (pending->subscription)
-        free_pending(pending);
-}
-
 static void wait_until_known(struct pending *pending)
 {
-    struct fr_api *api = pending->api;
+    struct fr_api *api = pending->held.api;
 
     if (!fr_table_find(fr_service_table(api->service), pending->id))
         pending->subscription =
@@ -88,10 +92,11 @@ static void on_submitted(void *arg, uint64_t id, const struct fr_error *err)
 {
     struct pending *pending = arg;
 
-    if (!pending->req) {
+    pending->answered = true;
+    if (!pending->held.req) {
         free_pending(pending);
     } else if (err) {
-        fr_reply_problem(pending->req, 0, err);
+        fr_reply_problem(fr_held_take(&pending->held), 0, err);
         free_pending(pending);
     } else {
         pending->id = id;
@@ -150,7 +155,7 @@ static int build(struct fr_req *req, struct fr_api *api, struct fr_jobspec_submi
     if (rc == 0)
         rc = fr_jobspec_build(fields, &place, ret, &problems);
     if (rc == -ENOMEM)
-        fr_reply_problem(req, 0, &(struct fr_error){FR_CODE_INTERNAL, "no memory for the job"});
+        fr_reply_no_memory(req);
     else if (rc < 0)
         reply_invalid(req, &problems);
     fr_problems_done(&problems);
@@ -187,12 +192,10 @@ void fr_handle_submit(struct fr_req *req)
     struct pending *pending = calloc(1, sizeof *pending);
     if (!pending) {
         fr_jobspec_free(submit.spec);
-        fr_reply_problem(req, 0, &(struct fr_error){FR_CODE_INTERNAL, "no memory for the job"});
+        fr_reply_no_memory(req);
         return;
     }
-    pending->req = req;
-    pending->api = api;
-    fr_req_on_gone(req, on_gone, pending);
+    fr_held_init(&pending->held, req, FR_CODE_OUTCOME_UNKNOWN, on_dropped);
     struct fr_engine *engine = fr_service_engine(api->service);
     engine->ops->submit(engine, submit.spec, submit.urgency, on_submitted, pending);
 }

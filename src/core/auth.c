@@ -84,6 +84,12 @@ int fr_auth_create(const struct fr_auth_options *options, struct fr_auth **ret,
             err, EINVAL, FR_CODE_INVALID,
             "credentials are required, but no token is set; set FLUX_TOKEN (and "
             "FLUX_USER), or do not set FLUX_REQUIRE_AUTH");
+    size_t length =
+        (has_user ? strlen(options->user) : 0) + (has_token ? strlen(options->token) : 0);
+    if (length > CREDENTIALS_MAX - 3)
+        return fr_error_set(err, EINVAL, FR_CODE_INVALID,
+                            "user and token together have %zu bytes; at most %d can be sent",
+                            length, CREDENTIALS_MAX - 3);
     struct fr_auth *auth = calloc(1, sizeof *auth);
     if (!auth)
         return -ENOMEM;
@@ -147,7 +153,10 @@ static bool user_matches(const struct fr_auth *auth, const char *user, size_t le
 static void name_identity(struct fr_identity *ret, const char *user, size_t len,
                           const char *method)
 {
-    snprintf(ret->user, sizeof ret->user, "%.*s", (int)len, user);
+    if (len >= sizeof ret->user)
+        len = sizeof ret->user - 1;
+    memcpy(ret->user, user, len);
+    ret->user[len] = '\0';
     ret->method = method;
 }
 
@@ -298,4 +307,16 @@ int fr_auth_check_origin(const char *host, const char *origin, const char *fetch
         return fr_error_set(err, EPERM, FR_CODE_ORIGIN,
                             "a page of another site may not change anything here");
     return 0;
+}
+
+int fr_auth_check_embedding(const char *fetch_site, const char *fetch_mode,
+                            struct fr_error *err)
+{
+    bool ours = !fetch_site || strcmp(fetch_site, "same-origin") == 0 ||
+                strcmp(fetch_site, "none") == 0;
+
+    if (ours || (fetch_mode && strcmp(fetch_mode, "navigate") == 0))
+        return 0;
+    return fr_error_set(err, EPERM, FR_CODE_ORIGIN,
+                        "a page of another site may not load anything from here");
 }

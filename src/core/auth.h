@@ -61,4 +61,12 @@ int fr_auth_check_host(const struct fr_auth *auth, const char *host, struct fr_e
 int fr_auth_check_origin(const char *host, const char *origin, const char *fetch_site,
                          struct fr_error *err);
 
+/*
+ * Whether a read may come from the page it comes from: a browser lets any page load what is
+ * here as a script or a picture, and says so. Somebody who follows a link is welcome. The
+ * arguments are the Sec-Fetch-Site and Sec-Fetch-Mode headers or NULL. 0 or -EPERM with err.
+ */
+int fr_auth_check_embedding(const char *fetch_site, const char *fetch_mode,
+                            struct fr_error *err);
+
 #endif

@@ -68,5 +68,9 @@ void fr_banner_start(const struct fr_settings *settings, const struct fr_server 
     if (fr_server_listeners(server) > 0)
         print_example(settings, fr_server_address(server, 0));
     if (strcmp(engine->ops->name, "local") == 0 && geteuid() == 0)
-        fprintf(stderr, "  note         runs as root, and so do its jobs\n");
+        fprintf(
+            stderr,
+            "  note         runs as root, and so do its jobs; on a machine with other users "
+            "set FLUX_REQUIRE_AUTH,\n"
+            "               for a proxy or port forward that root runs would let anyone in\n");
 }

@@ -16,6 +16,7 @@
 
 #include "api/api.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "base/settings.h"
 #include "base/util.h"
 #include "daemon/banner.h"
@@ -29,8 +30,10 @@ struct daemon {
     struct fr_auth *auth;
     struct fr_api *api;
     struct fr_server *server;
+    struct fr_timer *patience; /* with requests that wait, once we are stopping */
     char **job_environ;
     uv_signal_t signals[3];
+    bool signalled;     /* told to end by SIGTERM or SIGINT */
     bool with_instance; /* the instance ends with us */
     int status;         /* exit status */
 };
@@ -47,6 +50,7 @@ static void on_engine_closed(void *arg)
 
     fr_service_set_engine(daemon->service, NULL);
     daemon->engine = NULL;
+    fr_timer_free(daemon->patience);
     for (size_t i = 0; i < FR_ARRAY_SIZE(daemon->signals); i++)
         uv_close((uv_handle_t *)&daemon->signals[i], ignore_closed);
 }
@@ -71,6 +75,14 @@ static void on_server_stopped(void *arg)
         ops->close(daemon->engine, on_engine_closed, daemon);
 }
 
+/* Half of the grace has gone: who still waits for the engine is told what is known, in time. */
+static void on_patience_ended(void *arg)
+{
+    struct daemon *daemon = arg;
+
+    fr_api_answer_held(daemon->api);
+}
+
 static void on_stop(void *arg, bool with_instance, const struct fr_error *err)
 {
     struct daemon *daemon = arg;
@@ -81,18 +93,22 @@ static void on_stop(void *arg, bool with_instance, const struct fr_error *err)
         daemon->status = EXIT_FAILURE;
     }
     fr_log_notice("stopping");
+    fr_timer_start(daemon->patience, daemon->settings.grace_seconds * 1000 / 2, 0);
     fr_server_stop(daemon->server, daemon->settings.grace_seconds * 1000, on_server_stopped,
                    daemon);
 }
 
-/* A second signal ends at once: whoever sends two does not want to wait. What was acknowledged
- * is on disk. */
+/*
+ * A second SIGTERM or SIGINT ends at once: whoever sends two does not want to wait. What was
+ * acknowledged is safe. SIGHUP never does: a broker that ends may send it at any time.
+ */
 static void on_signal(uv_signal_t *handle, int signum)
 {
     struct daemon *daemon = handle->data;
 
-    if (fr_service_is_stopping(daemon->service))
+    if (signum != SIGHUP && daemon->signalled)
         _exit(EXIT_FAILURE);
+    daemon->signalled |= signum != SIGHUP;
     fr_log_notice("got signal %d (%s)", signum, strsignal(signum));
     fr_service_stop(daemon->service, false, NULL);
 }
@@ -258,6 +274,8 @@ static int start(struct daemon *daemon, struct fr_error *err)
 
     if (rc == 0)
         rc = listen_everywhere(daemon, err);
+    if (rc == 0)
+        rc = fr_timer_create(&daemon->loop, on_patience_ended, daemon, &daemon->patience);
     if (rc == 0)
         rc = catch_signals(daemon);
     if (rc == 0)

@@ -169,6 +169,19 @@ static void test_origins(void **state)
     assert_int_equal(fr_auth_check_origin(NULL, "http://a:1", NULL, &err), -EPERM);
 }
 
+static void test_embedding(void **state)
+{
+    struct fr_error err;
+
+    assert_int_equal(fr_auth_check_embedding(NULL, NULL, &err), 0);
+    assert_int_equal(fr_auth_check_embedding("same-origin", "cors", &err), 0);
+    assert_int_equal(fr_auth_check_embedding("none", "navigate", &err), 0);
+    assert_int_equal(fr_auth_check_embedding("cross-site", "navigate", &err), 0);
+    assert_int_equal(fr_auth_check_embedding("cross-site", "no-cors", &err), -EPERM);
+    assert_int_equal(fr_auth_check_embedding("same-site", "cors", &err), -EPERM);
+    assert_int_equal(fr_auth_check_embedding("cross-site", NULL, &err), -EPERM);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +192,7 @@ int main(void)
         cmocka_unit_test(test_required_needs_a_token),
         cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_origins),
+        cmocka_unit_test(test_embedding),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
