@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_CAP 256
+#define FIRST_CAP 1024
 
 void fr_buf_init(struct fr_buf *buf, size_t max)
 {
@@ -88,16 +88,8 @@ int fr_buf_take(struct fr_buf *buf, char **ret_data, size_t *ret_len)
 
 void fr_buf_put(struct fr_buf *buf, const void *data, size_t len)
 {
-    char *at;
+    char *at = fr_buf_reserve(buf, len);
 
-    /* There is room already: the commonest case, of a reply with many short pieces. */
-    if (!buf->failed && len < buf->cap - buf->len && len <= buf->max - buf->len) {
-        memcpy(buf->data + buf->len, data, len);
-        buf->len += len;
-        buf->data[buf->len] = '\0';
-        return;
-    }
-    at = fr_buf_reserve(buf, len);
     if (!at)
         return;
     if (len > 0)
@@ -112,7 +104,7 @@ void fr_buf_puts(struct fr_buf *buf, const char *text)
 
 void fr_buf_putc(struct fr_buf *buf, char c)
 {
-    fr_buf_put(buf, &c, 1);
+    fr_buf_put_short(buf, &c, 1);
 }
 
 void fr_buf_vprintf(struct fr_buf *buf, const char *fmt, va_list ap)
@@ -154,7 +146,7 @@ void fr_buf_put_u64(struct fr_buf *buf, uint64_t value)
         digits[--at] = (char)('0' + value % 10);
         value /= 10;
     } while (value > 0);
-    fr_buf_put(buf, digits + at, sizeof digits - at);
+    fr_buf_put_short(buf, digits + at, sizeof digits - at);
 }
 
 void fr_buf_put_i64(struct fr_buf *buf, int64_t value)
@@ -270,7 +262,7 @@ void fr_buf_put_json_stringn(struct fr_buf *buf, const char *text, size_t len)
         size_t run = i;
         while (run < len && is_plain(p[run]))
             run++;
-        fr_buf_put(buf, p + i, run - i);
+        fr_buf_put_short(buf, p + i, run - i);
         i = run;
         if (i == len)
             break;

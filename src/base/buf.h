@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct fr_buf {
     char *data; /* owned; NULL while empty */
@@ -56,6 +57,17 @@ char *fr_buf_reserve(struct fr_buf *buf, size_t n);
 void fr_buf_commit(struct fr_buf *buf, size_t n);
 
 void fr_buf_put(struct fr_buf *buf, const void *data, size_t len);
+/* The same, for short pieces of a known length in replies with many of them. */
+static inline void fr_buf_put_short(struct fr_buf *buf, const void *data, size_t len)
+{
+    if (buf->failed || len >= buf->cap - buf->len || len > buf->max - buf->len) {
+        fr_buf_put(buf, data, len);
+        return;
+    }
+    memcpy(buf->data + buf->len, data, len);
+    buf->len += len;
+    buf->data[buf->len] = '\0';
+}
 void fr_buf_puts(struct fr_buf *buf, const char *text);
 void fr_buf_putc(struct fr_buf *buf, char c);
 void fr_buf_printf(struct fr_buf *buf, const char *fmt, ...)

@@ -24,8 +24,8 @@ import tempfile
 import time
 from pathlib import Path
 
-ROUNDS = 3
-SECONDS = 5
+ROUNDS = 7
+SECONDS = 3
 CONNECTIONS = 16
 LEAST_RATIO = 0.90
 MOST_RSS = 16 << 20
