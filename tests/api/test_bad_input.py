@@ -170,28 +170,23 @@ def test_chunked_body_over_the_limit(daemon):
     assert daemon.get("/livez").status_code == 200
 
 
+def too_many(reply, count):
+    """A problem; but a request line that fills the buffer gets the HTTP library's own page."""
+    if count < 2000:
+        check_problem(reply, 400, "too-large")
+    else:
+        assert reply.status_code in (413, 414, 431), reply.text
+
+
 @pytest.mark.parametrize("count", [1000, 3000])
 def test_many_parameters(daemon, count):
     query = "&".join(f"a{n}=1" for n in range(count))
-    refused = (400, 413, 414, 431)
-    for path in ("/v1/jobs", "/v1/nodes"):
-        assert status_or_cut(daemon, "GET", f"{path}?{query}") in (*refused, None), path
-    # A search lets unknown ones pass, so that it may take as many as the limit lets in.
-    found = status_or_cut(daemon, "GET", f"/v1/jobs/search?{query}")
-    assert found in (200, *refused, None)
-    found = status_or_cut(daemon, "POST", f"/v1/jobs/submit?command=true&{query}")
-    assert found in (*refused, None)
+    for path in ("/v1/jobs", "/v1/nodes", "/v1/jobs/search"):
+        too_many(daemon.get(f"{path}?{query}"), count)
+    too_many(daemon.post(f"/v1/jobs/submit?command=true&{query}"), count)
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     check_problem(send(daemon, f"command=true&{query}".encode(), form), (400, 413))
     assert daemon.get("/livez").status_code == 200
-
-
-def status_or_cut(daemon, method, path):
-    """The status, or None where the HTTP library had no room for the request and closed."""
-    try:
-        return daemon.request(method, path).status_code
-    except requests.ConnectionError:
-        return None
 
 
 def test_many_members(daemon):

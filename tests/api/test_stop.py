@@ -3,12 +3,21 @@
 
 import os
 import signal
+import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-from restd import ENGINES, alive, check_problem, wait_for
+from restd import (
+    ENGINES,
+    alive,
+    binary,
+    check_problem,
+    clean_environment,
+    descendant,
+    wait_for,
+)
 
 STOPPING = {"Message": "The service is stopping."}
 NOTE_PID = 'echo $$ >"$0.new"; mv "$0.new" "$0"; exec sleep 600'
@@ -85,7 +94,7 @@ def test_open_streams_do_not_hold_it_up(make_daemon):
     daemon = make_daemon().start()
     jobid = daemon.submit(["sh", "-c", "echo one; exec sleep 600"])
     wait_for("the first line is there", lambda: daemon.output(jobid) == "one\n")
-    first, ended = threading.Event(), threading.Event()
+    first, ended, broken = threading.Event(), threading.Event(), threading.Event()
 
     def read():
         try:
@@ -93,8 +102,8 @@ def test_open_streams_do_not_hold_it_up(make_daemon):
             with daemon.get(path, stream=True) as reply:
                 for _ in reply.iter_content(chunk_size=None):
                     first.set()
-        except OSError:
-            pass
+        except requests.RequestException:
+            broken.set()
         ended.set()
 
     reader = threading.Thread(target=read)
@@ -105,7 +114,63 @@ def test_open_streams_do_not_hold_it_up(make_daemon):
     wait_for("the reader is sent away", ended.is_set)
     reader.join()
     assert status == 0, daemon.stderr()
+    assert broken.is_set(), "a stream that was cut looked like one that was whole"
     daemon.start()  # so that the job can be ended
+
+
+def test_a_signal_after_the_call_does_not_cut_it_short(make_daemon):
+    daemon = make_daemon().start()
+    assert daemon.post("/service/stop").json() == STOPPING
+    try:
+        os.kill(daemon.pid, signal.SIGTERM)
+    except ProcessLookupError:
+        pass
+    daemon.wait_for_end()
+
+
+def test_a_stopped_broker_does_not_leave_requests_without_a_reply(make_daemon, flux_instance):
+    """What waits for the broker when the daemon is told to end is told what is known."""
+    daemon = make_daemon("flux", instance=flux_instance).start()
+    broker = descendant(flux_instance.process.pid, "flux-broker") or flux_instance.process.pid
+    os.kill(broker, signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(3) as pool:
+            submit = pool.submit(daemon.post, "/v1/jobs/submit", json={"command": "true"})
+            nodes = pool.submit(requests.get, daemon.url + "/v1/nodes", timeout=60)
+            wait_for("both are under way", lambda: daemon_has_connections(daemon, 2))
+            os.kill(daemon.pid, signal.SIGTERM)
+            check_problem(submit.result(60), 503, "outcome-unknown")
+            check_problem(nodes.result(60), 503, "unavailable")
+        assert daemon.process.wait(60) == 0, daemon.stderr()
+    finally:
+        os.kill(broker, signal.SIGCONT)
+
+
+def daemon_has_connections(daemon, count):
+    """Whether so many connections to the daemon's port are established."""
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        rows = [line.split() for line in table.readlines()[1:]]
+    return sum(row[1].endswith(f":{daemon.port:04X}") and row[3] == "01" for row in rows) >= count
+
+
+def test_a_log_that_nobody_reads_stops_nobody(tmp_path):
+    """Standard error is a pipe that is full: requests are answered all the same."""
+    command = [str(binary()), "--engine=local", "--listen=127.0.0.1:0"]
+    with subprocess.Popen(
+        [*command, f"--state-dir={tmp_path}"], env=clean_environment(), stderr=subprocess.PIPE
+    ) as process:
+        try:
+            lines = iter(process.stderr.readline, b"")
+            text = next(line for line in lines if b"listening" in line).decode()
+            url = text.split()[-1]
+            with requests.Session() as session:
+                session.trust_env = False
+                for _ in range(3000):  # some 100 bytes of log each; the pipe holds 64 KiB
+                    assert session.get(url + "/livez", timeout=30).status_code == 200
+            process.terminate()
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
 
 
 def test_requests_under_way_are_answered(make_daemon):
