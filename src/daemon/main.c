@@ -51,6 +51,10 @@ static void on_engine_closed(void *arg)
     fr_service_set_engine(daemon->service, NULL);
     daemon->engine = NULL;
     fr_timer_free(daemon->patience);
+    /* Without their handles, signals would have their default effect: too late for that. */
+    sigset_t all;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
     for (size_t i = 0; i < FR_ARRAY_SIZE(daemon->signals); i++)
         uv_close((uv_handle_t *)&daemon->signals[i], ignore_closed);
 }

@@ -11,11 +11,13 @@ import pytest
 import requests
 from restd import (
     ENGINES,
+    FluxInstance,
     alive,
     binary,
     check_problem,
     clean_environment,
     descendant,
+    skip_unless_possible,
     wait_for,
 )
 
@@ -128,10 +130,12 @@ def test_a_signal_after_the_call_does_not_cut_it_short(make_daemon):
     daemon.wait_for_end()
 
 
-def test_a_stopped_broker_does_not_leave_requests_without_a_reply(make_daemon, flux_instance):
+def test_a_stopped_broker_does_not_leave_requests_without_a_reply(make_daemon, tmp_path):
     """What waits for the broker when the daemon is told to end is told what is known."""
-    daemon = make_daemon("flux", instance=flux_instance).start()
-    broker = descendant(flux_instance.process.pid, "flux-broker") or flux_instance.process.pid
+    skip_unless_possible("flux")
+    instance = FluxInstance(tmp_path)
+    daemon = make_daemon("flux", instance=instance).start()
+    broker = descendant(instance.process.pid, "flux-broker") or instance.process.pid
     os.kill(broker, signal.SIGSTOP)
     try:
         with ThreadPoolExecutor(3) as pool:
@@ -144,6 +148,7 @@ def test_a_stopped_broker_does_not_leave_requests_without_a_reply(make_daemon, f
         assert daemon.process.wait(60) == 0, daemon.stderr()
     finally:
         os.kill(broker, signal.SIGCONT)
+        instance.stop()
 
 
 def daemon_has_connections(daemon, count):

@@ -55,6 +55,18 @@ static int supported(const struct fr_jobspec *spec, struct fr_error *err)
     static const char *const files[][2] = {
         {"input", "stdin"}, {"output", "stdout"}, {"output", "stderr"}};
 
+    if (spec->stdin_text)
+        return fr_error_set(
+            err, ENOSYS, FR_CODE_UNSUPPORTED,
+            "The local engine cannot give a job its stdin yet: read from a file "
+            "inside the command, as in sh -c 'program < file'.");
+    if (json_array_size(json_object_get(
+            json_object_get(json_object_get(spec->json, "attributes"), "system"),
+            "dependencies")) > 0)
+        return fr_error_set(
+            err, ENOSYS, FR_CODE_UNSUPPORTED,
+            "The local engine has no dependencies yet: submit the job when what "
+            "it depends on has ended.");
     for (size_t i = 0; i < FR_ARRAY_SIZE(files); i++) {
         const json_t *options = json_object_get(spec->shell, files[i][0]);
         const json_t *stream = json_object_get(options, files[i][1]);
