@@ -90,6 +90,28 @@ struct fr_node {
 typedef void (*fr_nodes_f)(void *arg, const struct fr_node *nodes, size_t count,
                            const struct fr_error *err);
 
+struct fr_queue {
+    const char *name; /* NULL: the one queue of an instance that has no named ones */
+    bool enabled;     /* takes submits */
+    bool started;     /* starts jobs */
+    const char *disable_reason, *stop_reason; /* NULL if not given */
+};
+
+/* The answer to queues(): either err, or count queues. */
+typedef void (*fr_queues_f)(void *arg, const struct fr_queue *queues, size_t count,
+                            const struct fr_error *err);
+
+/* What lookup() finds of one job. */
+enum fr_lookup {
+    FR_LOOKUP_EVENTLOG, /* RFC 18: one JSON object in each line */
+    FR_LOOKUP_JOBSPEC,  /* RFC 25, with its environment */
+    FR_LOOKUP_R         /* RFC 20 */
+};
+
+/* The answer to lookup(): err, or a JSON text of len bytes. */
+typedef void (*fr_lookup_f)(void *arg, const char *text, size_t len,
+                            const struct fr_error *err);
+
 /* What a watch on a job's output tells. */
 enum fr_output_kind {
     FR_OUTPUT_DATA,      /* bytes of one stream of one task */
@@ -166,6 +188,34 @@ struct fr_engine_ops {
     void (*kill)(struct fr_engine *engine, uint64_t id, int signum, fr_done_f cb, void *arg);
 
     /*
+     * Sets a job's urgency, 0 (held) to 31 (expedited). FR_CODE_JOB_NOT_FOUND,
+     * FR_CODE_JOB_INACTIVE, FR_CODE_JOB_STATE (its resources are allocated already).
+     */
+    void (*urgency)(struct fr_engine *engine, uint64_t id, int urgency, fr_done_f cb,
+                    void *arg);
+
+    /*
+     * Sets the time limit of a waiting or running job, in seconds from its start; 0: none.
+     * FR_CODE_JOB_NOT_FOUND, FR_CODE_JOB_INACTIVE, FR_CODE_INVALID (a running job has had
+     * that much already).
+     */
+    void (*duration)(struct fr_engine *engine, uint64_t id, double seconds, fr_done_f cb,
+                     void *arg);
+
+    /*
+     * Reads what is kept of one job but not in the table. FR_CODE_JOB_NOT_FOUND;
+     * FR_CODE_NOT_FOUND if the job has no such thing (yet: R of a waiting job).
+     */
+    void (*lookup)(struct fr_engine *engine, uint64_t id, enum fr_lookup what, fr_lookup_f cb,
+                   void *arg);
+
+    /*
+     * What a waiting job waits for, as a sentence without a full stop, written to buf. False
+     * if the engine knows no more than the job's own events say. Answers at once.
+     */
+    bool (*why)(struct fr_engine *engine, uint64_t id, char *buf, size_t size);
+
+    /*
      * Begins to tell a job's output from `offset` (0: from the start). NULL: no memory. Errors
      * come by callback: FR_CODE_JOB_NOT_FOUND. While paused nothing is told. After END, ERROR
      * or at any other time, also from inside the callback, the caller frees the watch; no
@@ -177,6 +227,17 @@ struct fr_engine_ops {
     void (*output_free)(struct fr_output_watch *watch);
 
     void (*nodes)(struct fr_engine *engine, fr_nodes_f cb, void *arg);
+
+    /*
+     * Takes nodes out of service, or puts them back; jobs that run there go on. targets is an
+     * RFC 29 hostlist or an RFC 22 idset of ranks; reason may be NULL. FR_CODE_NOT_FOUND (no
+     * such node), FR_CODE_REFUSED (drained already, not drained).
+     */
+    void (*drain)(struct fr_engine *engine, const char *targets, const char *reason,
+                  fr_done_f cb, void *arg);
+    void (*undrain)(struct fr_engine *engine, const char *targets, fr_done_f cb, void *arg);
+
+    void (*queues)(struct fr_engine *engine, fr_queues_f cb, void *arg);
 
     /*
      * Ends the instance itself (Flux: shutdown of the broker). NULL where there is nothing to
