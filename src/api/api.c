@@ -161,6 +161,7 @@ void fr_api_free(struct fr_api *api)
     if (!api)
         return;
     fr_timer_free(api->held_timer);
+    fr_finished_done(&api->finished);
     free(api->cwd);
     free(api);
 }

@@ -11,6 +11,7 @@
 
 #include <sys/queue.h>
 
+#include "api/finished.h"
 #include "base/loop.h"
 #include "core/auth.h"
 #include "core/service.h"
@@ -34,6 +35,7 @@ struct fr_api {
     bool access_log;
     LIST_HEAD(fr_held_list, fr_held) held; /* requests that wait for the engine (held.h) */
     struct fr_timer *held_timer;
+    struct fr_finished finished;
 };
 
 /* What is known of a request once it is admitted: the request's data (fr_req_data()). */

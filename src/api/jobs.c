@@ -82,14 +82,14 @@ void fr_handle_job(struct fr_req *req)
 
     if (!fr_jobs_readable(req) || !fr_jobs_read_id(req, &id))
         return;
-    const struct fr_table *table = fr_service_table(fr_api_call(req)->api->service);
-    const struct fr_job *job = fr_table_find(table, id);
+    struct fr_api *api = fr_api_call(req)->api;
+    const struct fr_job *job = fr_table_find(fr_service_table(api->service), id);
     if (!job) {
         fr_jobs_reply_unknown(req);
         return;
     }
     struct fr_buf body = FR_BUF_INIT(FR_REPLY_MAX);
-    fr_job_json(job, fr_time_now(), &body);
+    fr_finished_json(&api->finished, job, fr_time_now(), &body);
     fr_buf_putc(&body, '\n');
     fr_reply_json(req, 200, &body);
 }

@@ -187,10 +187,8 @@ static const char *target_fault(const struct check *check)
         if (!check->host || strlen(check->host) != len ||
             strncasecmp(check->host, authority, len) != 0)
             return "the target names another host than Host does";
-        const size_t rest = strlen(req->path + req->origin);
-        memmove(req->path, req->path + req->origin, rest + 1);
-        if (rest == 0)
-            memcpy(req->path, "/", 2);
+        const char *rest = req->path + req->origin;
+        req->path = *rest ? rest : "/";
     }
     if (req->path[0] != '/')
         return "the target does not begin with '/'";

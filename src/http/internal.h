@@ -65,16 +65,16 @@ struct fr_req {
     enum fr_method method;
     const char *method_word;
     char method_text[FR_METHOD_MAX + 1];
-    char *path;      /* owned */
-    size_t origin;   /* length of the "http://host" that the target began with */
-    bool seen;       /* its headers have been looked at */
-    bool body_due;   /* it announces a body */
-    bool handed;     /* admit or handle was called for the whole request */
-    bool suspended;  /* libmicrohttpd does not look at it until it is answered */
-    bool answered;   /* by reply or stream: the layer above has let go of it */
-    bool dead;       /* on_gone has run */
-    bool crowded;    /* it had too many query parameters, and has none now */
-    const char *bad; /* what is wrong with the target, found while it was decoded */
+    const char *path; /* decoded; libmicrohttpd's, for as long as the request */
+    size_t origin;    /* length of the "http://host" that the target began with */
+    bool seen;        /* its headers have been looked at */
+    bool body_due;    /* it announces a body */
+    bool handed;      /* admit or handle was called for the whole request */
+    bool suspended;   /* libmicrohttpd does not look at it until it is answered */
+    bool answered;    /* by reply or stream: the layer above has let go of it */
+    bool dead;        /* on_gone has run */
+    bool crowded;     /* it had too many query parameters, and has none now */
+    const char *bad;  /* what is wrong with the target, found while it was decoded */
     struct fr_buf body;
     uint64_t overflow;     /* bytes of the body beyond the limit, thrown away */
     struct fr_buf headers; /* of the reply: name NUL value NUL … */

@@ -240,6 +240,5 @@ void fr_req_free(struct fr_req *req)
     fr_buf_done(&req->body);
     fr_buf_done(&req->headers);
     free(req->user);
-    free(req->path);
     free(req);
 }
