@@ -3,6 +3,7 @@
  * The local engine's own header: its state, and what its files do for each other.
  *
  *   engine.c    the engine's functions: create, open, close, submit, cancel, kill, nodes
+ *   accept.c    what of a jobspec can be done here
  *   recover.c   reads the store at open and takes up where the last daemon left
  *   run.c       a job's way from the queue to its shell
  *   attend.c    what a shell does, and what is to be done about it
@@ -116,6 +117,9 @@ void fr_later_done(struct fr_local *engine, fr_done_f cb, void *arg,
                    const struct fr_error *err);
 void fr_later_nodes(struct fr_local *engine, fr_nodes_f cb, void *arg);
 void fr_later_run(struct fr_local *engine); /* all that wait */
+
+/* accept.c: what of a jobspec can be done here. 0, or -ENOSYS with err naming the member. */
+int fr_local_accept(const struct fr_jobspec *spec, struct fr_error *err);
 
 /* submit.c */
 void fr_local_submit(struct fr_engine *base, struct fr_jobspec *spec, int urgency,

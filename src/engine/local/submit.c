@@ -49,38 +49,6 @@ static int satisfiable(const struct fr_local *engine, const struct fr_jobspec *s
     return 0;
 }
 
-/* Asked for by name, so it is not to be passed over in silence. */
-static int supported(const struct fr_jobspec *spec, struct fr_error *err)
-{
-    static const char *const files[][2] = {
-        {"input", "stdin"}, {"output", "stdout"}, {"output", "stderr"}};
-
-    if (spec->stdin_text)
-        return fr_error_set(
-            err, ENOSYS, FR_CODE_UNSUPPORTED,
-            "The local engine cannot give a job its stdin yet: read from a file "
-            "inside the command, as in sh -c 'program < file'.");
-    if (json_array_size(json_object_get(
-            json_object_get(json_object_get(spec->json, "attributes"), "system"),
-            "dependencies")) > 0)
-        return fr_error_set(
-            err, ENOSYS, FR_CODE_UNSUPPORTED,
-            "The local engine has no dependencies yet: submit the job when what "
-            "it depends on has ended.");
-    for (size_t i = 0; i < FR_ARRAY_SIZE(files); i++) {
-        const json_t *options = json_object_get(spec->shell, files[i][0]);
-        const json_t *stream = json_object_get(options, files[i][1]);
-        const char *type = json_string_value(json_object_get(stream, "type"));
-
-        if (type && strcmp(type, "file") == 0)
-            return fr_error_set(err, ENOSYS, FR_CODE_UNSUPPORTED,
-                                "The local engine cannot connect %s to a file: redirect inside "
-                                "the command, as in sh -c 'program > file'.",
-                                files[i][1]);
-    }
-    return 0;
-}
-
 /* What goes into the store must be readable by whoever launches it. */
 static int readable(const struct fr_jobspec *spec, struct fr_error *err)
 {
@@ -181,7 +149,7 @@ void fr_local_submit(struct fr_engine *base, struct fr_jobspec *taken, int urgen
     else
         rc = satisfiable(engine, spec, &err);
     if (rc == 0)
-        rc = supported(spec, &err);
+        rc = fr_local_accept(spec, &err);
     if (rc == 0)
         rc = readable(spec, &err);
     if (rc == 0 && s) {
