@@ -36,6 +36,7 @@ struct fr_settings {
     char *shell;         /* the job shell's program; NULL: beside the daemon or in libexec */
     uint64_t output_max; /* bytes of output kept per job */
     unsigned int cores;  /* 0: all */
+    unsigned int gpus;   /* 0: all */
     char *user;          /* FLUX_USER; NULL if not given */
     char *token;       /* FLUX_TOKEN or the content of token_file; secret; NULL or not empty */
     char *token_file;  /* where the token was read from, NULL if not from a file */

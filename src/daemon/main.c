@@ -187,6 +187,7 @@ static int create_local(struct daemon *daemon, struct fr_error *err)
                                .shell_path = settings->shell ? settings->shell : found,
                                .output_max = settings->output_max,
                                .cores = (int)settings->cores,
+                               .gpus = (int)settings->gpus,
                            },
                            fr_service_sink(daemon->service), &daemon->engine, err);
 }

@@ -252,6 +252,7 @@ struct fr_local_options {
     const char *shell_path; /* the job shell's program */
     uint64_t output_max;    /* bytes of output kept per job */
     int cores;              /* 0: all that hwloc and our affinity give; for tests */
+    int gpus;               /* 0: all that hwloc finds; for tests */
 };
 
 /*

@@ -159,7 +159,8 @@ int fixture_try_open(struct fixture *f, struct fr_error *err)
     const struct fr_local_options options = {.state_dir = f->state,
                                              .shell_path = f->shell,
                                              .output_max = f->output_max,
-                                             .cores = f->cores};
+                                             .cores = f->cores,
+                                             .gpus = f->gpus};
     int rc = fr_local_create(&f->loop, &options, &sink, &f->engine, err);
 
     return rc < 0 ? rc : f->engine->ops->open(f->engine, err);
@@ -266,6 +267,23 @@ struct fr_jobspec *fixture_spec(int ntasks, int cores_per_task, double duration,
     if (fr_jobspec_create(json, &spec, &err) < 0)
         fail_msg("jobspec: %s", err.text);
     return spec;
+}
+
+struct fr_jobspec *fixture_gpu_spec(int ntasks, int cores_per_task, int gpus_per_task,
+                                    const char *const *argv)
+{
+    struct fr_jobspec *spec = fixture_spec(ntasks, cores_per_task, 0, "/tmp", argv);
+    struct fr_jobspec *with = NULL;
+    json_t *json = json_incref(spec->json);
+    json_t *slot = json_array_get(json_object_get(json, "resources"), 0);
+
+    assert_int_equal(
+        json_array_append_new(json_object_get(slot, "with"),
+                              json_pack("{s:s s:i}", "type", "gpu", "count", gpus_per_task)),
+        0);
+    fr_jobspec_free(spec);
+    assert_int_equal(fr_jobspec_create(json, &with, NULL), 0);
+    return with;
 }
 
 struct fr_jobspec *fixture_script(const char *fmt, ...)

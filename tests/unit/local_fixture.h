@@ -38,7 +38,7 @@ struct fixture {
     char dir[64];             /* holds the state and whatever the jobs write */
     char state[96];
     char shell[256]; /* the job shell's path; FR_TEST_SHELL at first */
-    int cores;
+    int cores, gpus;
     uint64_t output_max;
     struct job_log jobs[FIXTURE_JOBS];
     size_t njobs;
@@ -89,6 +89,9 @@ void fixture_wait_begin(struct fixture *f);
 /* A jobspec: tasks that run argv, with a time limit (0: none). */
 struct fr_jobspec *fixture_spec(int ntasks, int cores_per_task, double duration,
                                 const char *cwd, const char *const *argv);
+/* The same with GPUs for each task. */
+struct fr_jobspec *fixture_gpu_spec(int ntasks, int cores_per_task, int gpus_per_task,
+                                    const char *const *argv);
 /* One task on one core, that runs a script of sh(1). Formatted. */
 struct fr_jobspec *fixture_script(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -249,7 +249,7 @@ static void test_refuses_what_can_never_run(void **state)
     assert_int_equal(a.err.code, FR_CODE_UNSATISFIABLE);
     assert_string_equal(a.err.text, "The server only has 1 nodes, you requested 4");
     spec = fixture_spec(1, 1, 0, "/tmp", argv);
-    spec->gpus_per_task = 1;
+    spec->ngpus = 1;
     fixture_submit(f, spec, 16, &a);
     WAIT(f, a.done);
     assert_int_equal(a.err.code, FR_CODE_UNSATISFIABLE);

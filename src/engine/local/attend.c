@@ -249,10 +249,11 @@ void fr_attend(struct fr_local_job *job, enum fr_errand kind, uint64_t after_ms)
 
 void fr_attend_tick(struct fr_local *engine)
 {
-    for (size_t i = engine->jobs.count; i-- > 0;) {
-        struct fr_local_job *job = engine->jobs.items[i].job;
+    struct fr_local_job *job;
 
-        if (!job || job->phase != FR_PHASE_RUN || job->watch)
+    TAILQ_FOREACH(job, &engine->holders, holder)
+    {
+        if (job->phase != FR_PHASE_RUN || job->watch)
             continue;
         if (job->child && job->pid > 0 && !child_reap(job)) {
             fr_local_tick_soon(engine);

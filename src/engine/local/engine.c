@@ -14,12 +14,17 @@
 
 static void engine_free(struct fr_local *engine)
 {
+    struct fr_local_job *job;
+
     if (!engine)
         return;
-    for (size_t i = 0; i < engine->jobs.count; i++)
-        fr_run_job_free(engine->jobs.items[i].job);
+    while ((job = TAILQ_FIRST(&engine->jobs.active))) {
+        TAILQ_REMOVE(&engine->jobs.active, job, active);
+        fr_run_job_free(job);
+    }
     fr_jobs_done(&engine->jobs);
     fr_sched_queue_done(&engine->queue);
+    free(engine->running);
     fr_outputs_free(engine->outputs);
     fr_resources_free(engine->resources);
     fr_timer_free(engine->tick);
@@ -125,9 +130,11 @@ static const char *local_instance(struct fr_engine *base)
 
 static void local_size(struct fr_engine *base, int *ret_nodes, int *ret_cores, int *ret_gpus)
 {
+    struct fr_sched_share total = fr_resources_total(fr_local_of(base)->resources);
+
     *ret_nodes = 1;
-    *ret_cores = fr_resources_total(fr_local_of(base)->resources);
-    *ret_gpus = 0;
+    *ret_cores = total.cores;
+    *ret_gpus = total.gpus;
 }
 
 static struct fr_output_watch *local_output(struct fr_engine *base, uint64_t id,
@@ -246,11 +253,13 @@ int fr_local_create(uv_loop_t *loop, const struct fr_local_options *options,
     engine->sink = *sink;
     engine->lock = -1;
     engine->later_end = &engine->later;
+    fr_jobs_init(&engine->jobs);
+    TAILQ_INIT(&engine->holders);
     rc = options_take(engine, options, err);
     if (rc == 0)
         rc = store_open(engine, err);
     if (rc == 0)
-        rc = fr_resources_create(options->cores, &engine->resources, err);
+        rc = fr_resources_create(options->cores, options->gpus, &engine->resources, err);
     if (rc == 0)
         rc = helpers_create(engine, err);
     if (rc < 0)

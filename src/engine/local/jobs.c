@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/local/local.h"
+
 static size_t place_of(const struct fr_jobs *jobs, uint64_t id)
 {
     size_t low = 0;
@@ -50,31 +52,77 @@ int fr_jobs_add(struct fr_jobs *jobs, uint64_t id, struct fr_local_job *job)
     place = place_of(jobs, id);
     memmove(jobs->items + place + 1, jobs->items + place,
             (jobs->count - place) * sizeof(*jobs->items));
-    jobs->items[place] = (struct fr_jobs_item){id, job};
+    jobs->items[place] = (struct fr_jobs_item){id, (uintptr_t)job};
     jobs->count++;
+    TAILQ_INSERT_TAIL(&jobs->active, job, active);
     return 0;
+}
+
+static struct fr_jobs_item *find(const struct fr_jobs *jobs, uint64_t id)
+{
+    size_t place = place_of(jobs, id);
+
+    return place < jobs->count && jobs->items[place].id == id ? &jobs->items[place] : NULL;
+}
+
+/* An address is even. */
+static bool has_ended(const struct fr_jobs_item *item)
+{
+    return item->what & 1;
 }
 
 bool fr_jobs_find(const struct fr_jobs *jobs, uint64_t id, struct fr_local_job **ret_job)
 {
-    size_t place = place_of(jobs, id);
+    const struct fr_jobs_item *item = find(jobs, id);
 
-    if (place == jobs->count || jobs->items[place].id != id)
+    if (!item)
         return false;
-    *ret_job = jobs->items[place].job;
+    *ret_job = has_ended(item) ? NULL : (struct fr_local_job *)item->what;
     return true;
 }
 
-void fr_jobs_end(struct fr_jobs *jobs, uint64_t id)
+unsigned int fr_jobs_outcome(const struct fr_jobs *jobs, uint64_t id)
 {
-    size_t place = place_of(jobs, id);
+    const struct fr_jobs_item *item = find(jobs, id);
 
-    if (place < jobs->count && jobs->items[place].id == id)
-        jobs->items[place].job = NULL;
+    return item && has_ended(item) ? (unsigned int)(item->what >> 1) : 0;
+}
+
+void fr_jobs_end(struct fr_jobs *jobs, uint64_t id, unsigned int outcome)
+{
+    struct fr_jobs_item *item = find(jobs, id);
+
+    if (!item || has_ended(item))
+        return;
+    TAILQ_REMOVE(&jobs->active, (struct fr_local_job *)item->what, active);
+    item->what = (uintptr_t)outcome << 1 | 1;
+}
+
+void fr_jobs_forget(struct fr_jobs *jobs, const uint64_t *ids, size_t count)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct fr_jobs_item *item = find(jobs, ids[i]);
+
+        if (item && has_ended(item))
+            item->what = 0; /* neither a job nor an outcome */
+    }
+    for (size_t i = 0; i < jobs->count; i++) {
+        if (jobs->items[i].what)
+            jobs->items[kept++] = jobs->items[i];
+    }
+    jobs->count = kept;
+}
+
+void fr_jobs_init(struct fr_jobs *jobs)
+{
+    *jobs = (struct fr_jobs){0};
+    TAILQ_INIT(&jobs->active);
 }
 
 void fr_jobs_done(struct fr_jobs *jobs)
 {
     free(jobs->items);
-    *jobs = (struct fr_jobs){0};
+    fr_jobs_init(jobs);
 }

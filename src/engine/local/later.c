@@ -16,11 +16,17 @@ struct fr_later {
 
 static void answer_nodes(struct fr_local *engine, const struct fr_later *later)
 {
-    int total = fr_resources_total(engine->resources);
-    int unused = fr_resources_unused(engine->resources);
-    struct fr_node node = {.name = engine->host, .cores = total, .cores_used = total - unused};
+    struct fr_sched_share total = fr_resources_total(engine->resources);
+    struct fr_sched_share unused = fr_resources_unused(engine->resources);
+    struct fr_node node = {.name = engine->host,
+                           .cores = total.cores,
+                           .cores_used = total.cores - unused.cores,
+                           .gpus = total.gpus,
+                           .gpus_used = total.gpus - unused.gpus};
 
-    node.state = unused == total ? FR_NODE_FREE : unused ? FR_NODE_PARTLY : FR_NODE_ALLOCATED;
+    node.state = unused.cores == total.cores ? FR_NODE_FREE
+                 : unused.cores              ? FR_NODE_PARTLY
+                                             : FR_NODE_ALLOCATED;
     later->nodes(later->arg, &node, 1, NULL);
 }
 

@@ -51,25 +51,33 @@ struct fr_local_job {
     uint64_t id;
     enum fr_phase phase;
     int urgency;
-    int ncores; /* 0: the stored jobspec could not be read */
-    double duration;
-    bool queued;      /* stands in the queue */
-    bool started;     /* `start` is in its log */
-    bool cancelled;   /* an exception of severity 0 is in its log */
-    bool child;       /* the shell is our child: to be reaped */
-    int child_status; /* wait status of a shell that was; -1 while not known */
-    int64_t nevents;  /* index of the next event */
-    double last;      /* timestamp of the last one: they rise */
-    char *cores;      /* idset; NULL before it was allocated */
-    pid_t pid;        /* of the shell in FR_PHASE_RUN, 0 if it cannot be reached */
-    int pidfd;        /* -1: none */
-    pid_t gone;       /* the shell that was last seen to have ended */
+    struct fr_sched_share share; /* no cores: the stored jobspec could not be read */
+    double duration;             /* its time limit in seconds, 0: none */
+    unsigned int outcome;        /* enum fr_outcome, of what is on disk */
+    bool queued;                 /* stands in the queue */
+    bool started;                /* `start` is in its log */
+    bool cancelled;              /* an exception of severity 0 is in its log */
+    bool child;                  /* the shell is our child: to be reaped */
+    int child_status;            /* wait status of a shell that was; -1 while not known */
+    int64_t nevents;             /* index of the next event */
+    double last;                 /* timestamp of the last one: they rise */
+    char *cores;                 /* idset; NULL before it was allocated */
+    char *gpus;                  /* idset, or NULL: none */
+    double allocated;            /* when that was */
+    pid_t pid;                   /* of the shell in FR_PHASE_RUN, 0 if it cannot be reached */
+    int pidfd;                   /* -1: none */
+    pid_t gone;                  /* the shell that was last seen to have ended */
     struct fr_poll *watch;
     struct fr_timer *timer; /* for the errand; made before anything is allocated */
     enum fr_errand errand;
-    unsigned int attempts;   /* launches that failed */
-    struct fr_error failure; /* why the last one did */
+    unsigned int attempts;            /* launches that failed */
+    struct fr_error failure;          /* why the last one did */
+    TAILQ_ENTRY(fr_local_job) active; /* in fr_jobs.active */
+    TAILQ_ENTRY(fr_local_job) holder; /* in fr_local.holders, while it has resources */
 };
+
+#define FR_LOCAL_STARTS 64
+#define FR_LOCAL_WINDOW 512
 
 struct fr_later;
 
@@ -88,6 +96,12 @@ struct fr_local {
     struct fr_fluid_gen ids;
     struct fr_jobs jobs;
     struct fr_sched_queue queue;
+    TAILQ_HEAD(, fr_local_job) holders; /* those that have resources */
+    size_t nholders;
+    /* Room for a look at the queue: what stands first there, and what runs. */
+    struct fr_sched_item window[FR_LOCAL_WINDOW];
+    struct fr_sched_running *running;
+    size_t running_cap;
     bool caught_up;
     bool closing;
     size_t submitting;  /* submissions on their way to the disk */
@@ -129,8 +143,13 @@ void fr_local_submit(struct fr_engine *base, struct fr_jobspec *spec, int urgenc
 struct fr_local_job *fr_run_job_create(struct fr_local *engine, uint64_t id, int urgency,
                                        const struct fr_jobspec *spec); /* NULL: no memory */
 void fr_run_job_free(struct fr_local_job *job);
-/* Cores that the job takes of this machine, which may be more than it has. */
-int fr_run_cores(const struct fr_local *engine, const struct fr_jobspec *spec);
+/* What the job takes of this machine, which may be more than it has. */
+struct fr_sched_share fr_run_share(const struct fr_local *engine,
+                                   const struct fr_jobspec *spec);
+/* The job has these resources, since then. Takes the texts; gpus may be NULL. */
+void fr_run_hold(struct fr_local_job *job, char *cores, char *gpus, double since);
+/* What one event adds to a job's outcome. */
+unsigned int fr_run_outcome(const struct fr_event *event);
 /* Puts a waiting job into the queue; without memory, later. */
 void fr_run_enqueue(struct fr_local_job *job);
 void fr_run_dequeue(struct fr_local_job *job);

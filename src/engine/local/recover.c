@@ -14,7 +14,8 @@ struct step {
     int urgency;
     char *name;
     char *context;
-    char *cores; /* with `alloc` */
+    char *cores; /* this and gpus: with `alloc` */
+    char *gpus;
     struct fr_jobspec *spec;
     struct fr_rset *rset;
 };
@@ -36,6 +37,7 @@ static void slice_reset(struct slice *slice)
         free(step->name);
         free(step->context);
         free(step->cores);
+        free(step->gpus);
         fr_jobspec_free(step->spec);
         fr_rset_free(step->rset);
     }
@@ -62,11 +64,18 @@ static int rset_read(struct step *step, const char *text, struct fr_error *err)
 {
     json_t *json = json_loads(text, 0, NULL);
     const char *cores = NULL;
+    const char *gpus = NULL;
     int rc;
 
-    if (json_unpack(json, "{s:{s:[{s:{s:s}}]}}", "execution", "R_lite", "children", "core",
-                    &cores) == 0)
+    if (json_unpack(json, "{s:{s:[{s:{s:s, s?s}}]}}", "execution", "R_lite", "children", "core",
+                    &cores, "gpu", &gpus) == 0)
         step->cores = strdup(cores);
+    if (gpus)
+        step->gpus = strdup(gpus);
+    if ((cores && !step->cores) || (gpus && !step->gpus)) {
+        json_decref(json);
+        return -ENOMEM;
+    }
     rc = step->cores ? fr_rset_parse(json, &step->rset, err)
                      : fr_error_set(err, EPROTO, FR_CODE_INTERNAL,
                                     "The job store is damaged: R of job %llu is not readable.",
@@ -127,18 +136,18 @@ static int apply(struct fr_local *engine, struct step *step)
         return 0; /* nothing of ours: a stray event of a job that has ended */
     job->nevents = step->event.index + 1;
     job->last = step->event.timestamp;
+    job->outcome |= fr_run_outcome(&step->event);
     if (strcmp(step->name, "alloc") == 0 && step->cores) {
-        job->cores = fr_take(step->cores);
+        fr_run_hold(job, fr_take(step->cores), fr_take(step->gpus), step->event.timestamp);
         job->phase = FR_PHASE_ATTEND;
-        fr_resources_mark(engine->resources, job->cores, true);
+        fr_resources_mark(engine->resources, job->cores, job->gpus, true);
     } else if (strcmp(step->name, "start") == 0) {
         job->started = true;
     } else if (strcmp(step->name, "exception") == 0) {
         job->cancelled = true;
     } else if (strcmp(step->name, "clean") == 0) {
-        if (job->cores)
-            fr_resources_mark(engine->resources, job->cores, false);
-        fr_jobs_end(&engine->jobs, step->id);
+        fr_resources_mark(engine->resources, job->cores, job->gpus, false);
+        fr_jobs_end(&engine->jobs, step->id, job->outcome);
         fr_run_job_free(job);
     }
     return 0;
@@ -183,30 +192,29 @@ static int slice_take(struct slice *slice)
 /* Ends a job that waits although it can never run on this machine as it is now. */
 static bool outgrown(struct fr_local_job *job)
 {
-    int total = fr_resources_total(job->engine->resources);
-    char note[160];
+    struct fr_sched_share total = fr_resources_total(job->engine->resources);
+    char note[160] = "the stored jobspec cannot be read";
 
-    if (job->ncores > 0 && job->ncores <= total)
+    if (job->share.cores > 0 && job->share.cores <= total.cores &&
+        job->share.gpus <= total.gpus)
         return false;
-    (void)snprintf(note, sizeof(note),
-                   job->ncores > 0
-                       ? "unsatisfiable request: the job needs %d cores, the server "
-                         "only has %d now"
-                       : "the stored jobspec cannot be read",
-                   job->ncores, total);
+    if (job->share.cores > 0)
+        (void)snprintf(note, sizeof(note),
+                       "unsatisfiable request: the job needs %d cores and %d gpus, the server "
+                       "only has %d and %d now",
+                       job->share.cores, job->share.gpus, total.cores, total.gpus);
     return fr_end_waiting(job, "alloc", note, false, NULL, NULL) == 0;
 }
 
 /* All is known: takes up each active job where it stands. */
 static void take_up(struct fr_local *engine)
 {
+    struct fr_local_job *job;
+
     engine->caught_up = true;
     engine->sink.caught_up(engine->sink.arg);
-    for (size_t i = 0; i < engine->jobs.count; i++) {
-        struct fr_local_job *job = engine->jobs.items[i].job;
-
-        if (!job)
-            continue;
+    TAILQ_FOREACH(job, &engine->jobs.active, active)
+    {
         if (job->phase == FR_PHASE_WAITING && !outgrown(job))
             fr_run_enqueue(job);
         else if (job->phase == FR_PHASE_ATTEND)

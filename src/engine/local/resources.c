@@ -3,18 +3,25 @@
 
 #include <hwloc.h>
 #include <sched.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/util.h"
 #include "model/rset.h"
 
-#define CORES_MAX 65536
+#define COUNT_MAX 65536 /* of cores, and of GPUs */
 #define IDSET_MAX (1 << 20)
 
-struct fr_resources {
+/* Things of one kind, of which each is used or not. */
+struct pool {
     int total;
     int unused;
     bool *used;
+};
+
+struct fr_resources {
+    struct pool cores;
+    struct pool gpus;
     hwloc_bitmap_t *cpus; /* one set per core; NULL: jobs are not bound */
     int ncpus;            /* sets in cpus */
 };
@@ -36,7 +43,8 @@ void fr_resources_free(struct fr_resources *res)
     for (int i = 0; i < res->ncpus; i++)
         hwloc_bitmap_free(res->cpus[i]);
     free(res->cpus);
-    free(res->used);
+    free(res->cores.used);
+    free(res->gpus.used);
     free(res);
 }
 
@@ -68,32 +76,55 @@ static int topology_load(hwloc_topology_t *ret)
 
     if (hwloc_topology_init(&topology) < 0)
         return -ENOMEM;
-    /* Only cores and threads matter here, and looking for more costs time at every start. */
+    /* Looking for more costs time at every start. */
     (void)hwloc_topology_set_all_types_filter(topology, HWLOC_TYPE_FILTER_KEEP_NONE);
     (void)hwloc_topology_set_type_filter(topology, HWLOC_OBJ_CORE, HWLOC_TYPE_FILTER_KEEP_ALL);
+    (void)hwloc_topology_set_io_types_filter(topology, HWLOC_TYPE_FILTER_KEEP_IMPORTANT);
     if (hwloc_topology_load(topology) < 0)
         return -EIO;
     *ret = fr_take(topology);
     return 0;
 }
 
-/* One set of CPUs for each core of which we may use at least one thread. */
-static int cores_find(struct fr_resources *res)
+/* Something that computes, rather than a mere display: it has a node to render by. */
+static bool is_gpu(hwloc_obj_t device)
 {
-    _cleanup_(fr_cleanup_topology) hwloc_topology_t topology = NULL;
+    return device->attr->osdev.type == HWLOC_OBJ_OSDEV_COPROC ||
+           (device->attr->osdev.type == HWLOC_OBJ_OSDEV_GPU && device->name &&
+            (strncmp(device->name, "renderD", 7) == 0 ||
+             strncmp(device->name, "nvml", 4) == 0));
+}
+
+/* One for each PCI device, under however many names it is known. */
+static int gpus_count(hwloc_topology_t topology)
+{
+    hwloc_obj_t pci = NULL;
+    int count = 0;
+
+    while ((pci = hwloc_get_next_pcidev(topology, pci))) {
+        bool found = false;
+
+        for (hwloc_obj_t child = pci->io_first_child; child; child = child->next_sibling)
+            found |= child->type == HWLOC_OBJ_OS_DEVICE && is_gpu(child);
+        count += found;
+    }
+    return count;
+}
+
+/* One set of CPUs for each core of which we may use at least one thread. */
+static int cores_find(struct fr_resources *res, hwloc_topology_t topology)
+{
     _cleanup_(fr_cleanup_bitmap) hwloc_bitmap_t ours = affinity_get();
     hwloc_obj_type_t type = HWLOC_OBJ_CORE;
-    int rc = topology_load(&topology);
-    int count;
+    int count = hwloc_get_nbobjs_by_type(topology, type);
 
-    if (rc < 0 || !ours)
-        return rc < 0 ? rc : -EIO;
-    count = hwloc_get_nbobjs_by_type(topology, type);
+    if (!ours)
+        return -EIO;
     if (count <= 0) { /* some virtual machines show threads alone */
         type = HWLOC_OBJ_PU;
         count = hwloc_get_nbobjs_by_type(topology, type);
     }
-    if (count <= 0 || count > CORES_MAX)
+    if (count <= 0 || count > COUNT_MAX)
         return -EIO;
     res->cpus = calloc((size_t)count, sizeof(hwloc_bitmap_t));
     if (!res->cpus)
@@ -112,21 +143,30 @@ static int cores_find(struct fr_resources *res)
     return res->ncpus > 0 ? 0 : -EIO;
 }
 
-int fr_resources_create(int cores, struct fr_resources **ret, struct fr_error *err)
+static int pool_init(struct pool *pool, int count)
+{
+    pool->total = count;
+    pool->unused = count;
+    pool->used = calloc((size_t)count + 1, sizeof(*pool->used));
+    return pool->used ? 0 : -ENOMEM;
+}
+
+int fr_resources_create(int cores, int gpus, struct fr_resources **ret, struct fr_error *err)
 {
     _cleanup_(fr_cleanup_resources) struct fr_resources *res = calloc(1, sizeof(*res));
-    int rc = res ? cores_find(res) : -ENOMEM;
+    _cleanup_(fr_cleanup_topology) hwloc_topology_t topology = NULL;
+    int rc = res ? topology_load(&topology) : -ENOMEM;
 
-    if (rc == 0) {
-        res->total = cores > 0 ? cores : res->ncpus;
-        if (res->total > CORES_MAX)
-            return fr_error_set(err, EINVAL, FR_CODE_INVALID,
-                                "cores must be at most %d, not %d.", CORES_MAX, cores);
-        res->unused = res->total;
-        res->used = calloc((size_t)res->total, sizeof(*res->used));
-        if (!res->used)
-            rc = -ENOMEM;
-    }
+    if (cores > COUNT_MAX || gpus > COUNT_MAX)
+        return fr_error_set(err, EINVAL, FR_CODE_INVALID,
+                            "cores and gpus must each be at most %d, not %d and %d.", COUNT_MAX,
+                            cores, gpus);
+    if (rc == 0)
+        rc = cores_find(res, topology);
+    if (rc == 0)
+        rc = pool_init(&res->cores, cores > 0 ? cores : res->ncpus);
+    if (rc == 0)
+        rc = pool_init(&res->gpus, gpus > 0 ? gpus : gpus_count(topology));
     if (rc < 0)
         return fr_error_set(err, -rc, FR_CODE_INTERNAL, "%s",
                             rc == -ENOMEM ? "No memory for the list of cores."
@@ -135,14 +175,14 @@ int fr_resources_create(int cores, struct fr_resources **ret, struct fr_error *e
     return 0;
 }
 
-int fr_resources_total(const struct fr_resources *res)
+struct fr_sched_share fr_resources_total(const struct fr_resources *res)
 {
-    return res->total;
+    return (struct fr_sched_share){res->cores.total, res->gpus.total};
 }
 
-int fr_resources_unused(const struct fr_resources *res)
+struct fr_sched_share fr_resources_unused(const struct fr_resources *res)
 {
-    return res->unused;
+    return (struct fr_sched_share){res->cores.unused, res->gpus.unused};
 }
 
 static void idset_put(struct fr_buf *buf, int from, int to)
@@ -155,53 +195,68 @@ static void idset_put(struct fr_buf *buf, int from, int to)
         fr_buf_printf(buf, "%d-%d", from, to);
 }
 
-int fr_resources_take(struct fr_resources *res, int count, char **ret_idset)
+/* The lowest `count` that are unused; they are not marked yet. NULL: no memory. */
+static char *pool_pick(const struct pool *pool, int count)
 {
     struct fr_buf buf = FR_BUF_INIT(IDSET_MAX);
+    char *idset = NULL;
     int taken = 0;
     size_t len;
-    int rc;
 
-    if (count > res->unused)
-        return -EBUSY;
-    for (int i = 0; i < res->total && taken < count; i++) {
+    for (int i = 0; i < pool->total && taken < count; i++) {
         int from = i;
 
-        while (i < res->total && taken < count && !res->used[i]) {
+        while (i < pool->total && taken < count && !pool->used[i]) {
             i++;
             taken++;
         }
         if (i > from)
             idset_put(&buf, from, i - 1);
     }
-    rc = fr_buf_take(&buf, ret_idset, &len);
-    if (rc == 0)
-        fr_resources_mark(res, *ret_idset, true);
-    return rc;
+    return fr_buf_take(&buf, &idset, &len) == 0 ? idset : NULL;
+}
+
+int fr_resources_take(struct fr_resources *res, struct fr_sched_share share, char **ret_cores,
+                      char **ret_gpus)
+{
+    _cleanup_(fr_cleanup_str) char *cores = NULL;
+    _cleanup_(fr_cleanup_str) char *gpus = NULL;
+
+    if (share.cores > res->cores.unused || share.gpus > res->gpus.unused)
+        return -EBUSY;
+    cores = pool_pick(&res->cores, share.cores);
+    gpus = share.gpus > 0 ? pool_pick(&res->gpus, share.gpus) : NULL;
+    if (!cores || (share.gpus > 0 && !gpus))
+        return -ENOMEM;
+    fr_resources_mark(res, cores, gpus, true);
+    *ret_cores = fr_take(cores);
+    *ret_gpus = fr_take(gpus);
+    return 0;
 }
 
 struct marking {
-    struct fr_resources *res;
+    struct pool *pool;
     bool used;
 };
 
 static int mark_one(unsigned int id, void *arg)
 {
     struct marking *marking = arg;
-    struct fr_resources *res = marking->res;
+    struct pool *pool = marking->pool;
 
-    if (id < (unsigned int)res->total && res->used[id] != marking->used) {
-        res->used[id] = marking->used;
-        res->unused += marking->used ? -1 : 1;
+    if (id < (unsigned int)pool->total && pool->used[id] != marking->used) {
+        pool->used[id] = marking->used;
+        pool->unused += marking->used ? -1 : 1;
     }
     return 0;
 }
 
-void fr_resources_mark(struct fr_resources *res, const char *idset, bool used)
+void fr_resources_mark(struct fr_resources *res, const char *cores, const char *gpus, bool used)
 {
-    struct marking marking = {res, used};
-
-    (void)fr_idset_each(idset, CORES_MAX, mark_one, &marking);
+    if (cores)
+        (void)fr_idset_each(cores, COUNT_MAX, mark_one, &(struct marking){&res->cores, used});
+    if (gpus)
+        (void)fr_idset_each(gpus, COUNT_MAX, mark_one, &(struct marking){&res->gpus, used});
 }
 
 struct gathering {
@@ -227,10 +282,10 @@ int fr_resources_cpus(const struct fr_resources *res, const char *idset, char **
     struct gathering gathering = {res, &buf};
     size_t len;
 
-    if (res->total > res->ncpus) {
+    if (res->cores.total > res->ncpus) {
         *ret = NULL;
         return 0;
     }
-    (void)fr_idset_each(idset, CORES_MAX, gather_one, &gathering);
+    (void)fr_idset_each(idset, COUNT_MAX, gather_one, &gathering);
     return fr_buf_take(&buf, ret, &len);
 }

@@ -6,7 +6,6 @@
 #include "base/util.h"
 #include "engine/local/local.h"
 
-#define STARTS_MAX 64
 #define CONTEXT_MAX 65536
 #define NOTE_MAX 4096
 
@@ -14,13 +13,16 @@ FR_DEFINE_CLEANUP(struct fr_unit *, unit, fr_unit_free);
 FR_DEFINE_CLEANUP(struct fr_rset *, rset, fr_rset_free);
 FR_DEFINE_CLEANUP(struct fr_local_job *, job, fr_run_job_free);
 
-int fr_run_cores(const struct fr_local *engine, const struct fr_jobspec *spec)
+struct fr_sched_share fr_run_share(const struct fr_local *engine, const struct fr_jobspec *spec)
 {
-    long long cores = (long long)spec->ntasks * spec->cores_per_task;
+    struct fr_sched_share total = fr_resources_total(engine->resources);
+    struct fr_sched_share share = {spec->ncores, spec->ngpus};
 
-    if (spec->exclusive && cores < fr_resources_total(engine->resources))
-        return fr_resources_total(engine->resources);
-    return cores < INT32_MAX ? (int)cores : INT32_MAX;
+    if (spec->exclusive && share.cores < total.cores)
+        share.cores = total.cores;
+    if (spec->exclusive && share.gpus < total.gpus)
+        share.gpus = total.gpus;
+    return share;
 }
 
 struct fr_local_job *fr_run_job_create(struct fr_local *engine, uint64_t id, int urgency,
@@ -34,11 +36,23 @@ struct fr_local_job *fr_run_job_create(struct fr_local *engine, uint64_t id, int
     job->id = id;
     job->phase = FR_PHASE_WAITING;
     job->urgency = urgency;
-    job->ncores = spec ? fr_run_cores(engine, spec) : 0;
+    if (spec)
+        job->share = fr_run_share(engine, spec);
     job->duration = spec ? spec->duration : 0;
     job->child_status = -1;
     job->pidfd = -1;
     return job;
+}
+
+/* It has no resources (any more). */
+static void let_go(struct fr_local_job *job)
+{
+    if (job->cores) {
+        TAILQ_REMOVE(&job->engine->holders, job, holder);
+        job->engine->nholders--;
+    }
+    free(fr_take(job->cores));
+    free(fr_take(job->gpus));
 }
 
 void fr_run_job_free(struct fr_local_job *job)
@@ -49,18 +63,26 @@ void fr_run_job_free(struct fr_local_job *job)
     fr_timer_free(job->timer);
     if (job->pidfd >= 0)
         (void)close(job->pidfd);
-    free(job->cores);
+    let_go(job);
     free(job);
+}
+
+void fr_run_hold(struct fr_local_job *job, char *cores, char *gpus, double since)
+{
+    job->cores = cores;
+    job->gpus = gpus;
+    job->allocated = since;
+    TAILQ_INSERT_TAIL(&job->engine->holders, job, holder);
+    job->engine->nholders++;
 }
 
 void fr_run_forget(struct fr_local_job *job)
 {
     struct fr_local *engine = job->engine;
 
-    if (job->cores)
-        fr_resources_mark(engine->resources, job->cores, false);
+    fr_resources_mark(engine->resources, job->cores, job->gpus, false);
     fr_run_dequeue(job);
-    fr_jobs_end(&engine->jobs, job->id);
+    fr_jobs_end(&engine->jobs, job->id, job->outcome);
     fr_outputs_poke(engine->outputs, job->id, true);
     fr_run_job_free(job);
     fr_run_schedule(engine);
@@ -68,7 +90,7 @@ void fr_run_forget(struct fr_local_job *job)
 
 static struct fr_sched_item item_of(const struct fr_local_job *job)
 {
-    return (struct fr_sched_item){job->id, job->urgency, job->ncores};
+    return (struct fr_sched_item){job->id, job->urgency, job->share, job->duration};
 }
 
 void fr_run_enqueue(struct fr_local_job *job)
@@ -83,10 +105,8 @@ void fr_run_enqueue(struct fr_local_job *job)
 
 void fr_run_dequeue(struct fr_local_job *job)
 {
-    struct fr_sched_item item = item_of(job);
-
     if (job->queued)
-        fr_sched_queue_remove(&job->engine->queue, &item);
+        fr_sched_queue_remove(&job->engine->queue, job->id, job->urgency);
     job->queued = false;
 }
 
@@ -115,6 +135,34 @@ char *fr_run_exception(const char *type, const char *note, bool by_user)
     return fr_buf_take(&buf, &text, &len) == 0 ? text : NULL;
 }
 
+unsigned int fr_run_outcome(const struct fr_event *event)
+{
+    const char *context = event->context ? event->context : "";
+
+    if (strcmp(event->name, "alloc") == 0)
+        return FR_OUTCOME_ALLOC;
+    if (strcmp(event->name, "start") == 0)
+        return FR_OUTCOME_START;
+    /* Our own words, as they were written; a note cannot hold them, for its quotes are escaped.
+     */
+    if (strcmp(event->name, "finish") == 0)
+        return strcmp(context, "{\"status\":0}") == 0 ? FR_OUTCOME_ZERO : 0;
+    if (strcmp(event->name, "exception") == 0)
+        return strstr(context, "\"severity\":0,") ? FR_OUTCOME_EXCEPTION : 0;
+    return 0;
+}
+
+static void outcome_note(struct fr_local *engine, const struct fr_unit *unit)
+{
+    struct fr_local_job *job = NULL;
+    unsigned int outcome = 0;
+
+    for (size_t i = 0; i < unit->nevents; i++)
+        outcome |= fr_run_outcome(&unit->events[i]);
+    if (outcome && fr_jobs_find(&engine->jobs, unit->id, &job) && job)
+        job->outcome |= outcome;
+}
+
 void fr_run_publish(struct fr_local *engine, const struct fr_unit *unit,
                     const struct fr_jobspec *spec)
 {
@@ -127,6 +175,7 @@ void fr_run_publish(struct fr_local *engine, const struct fr_unit *unit,
         (void)fr_rset_parse(R, &rset, NULL);
     json_decref(R);
     entry.R = rset;
+    outcome_note(engine, unit);
     engine->sink.journal(engine->sink.arg, &entry);
 }
 
@@ -140,6 +189,10 @@ static char *resources_text(const struct fr_local_job *job, double now)
     fr_buf_puts(&buf, "{\"version\":1,\"execution\":{\"R_lite\":[{\"rank\":\"0\","
                       "\"children\":{\"core\":");
     fr_buf_put_json_string(&buf, job->cores);
+    if (job->gpus) {
+        fr_buf_puts(&buf, ",\"gpu\":");
+        fr_buf_put_json_string(&buf, job->gpus);
+    }
     fr_buf_puts(&buf, "}}],\"nodelist\":[");
     fr_buf_put_json_string(&buf, job->engine->host);
     fr_buf_puts(&buf, "],\"starttime\":");
@@ -183,19 +236,21 @@ static int allocate(struct fr_local_job *job)
         fr_unit_create(job->id, on_allocated, job);
     struct fr_local *engine = job->engine;
     double now = fr_time_now();
+    char *cores, *gpus;
     int rc;
 
     if (!unit)
         return -ENOMEM;
     if (!job->timer && fr_timer_create(engine->loop, on_errand, job, &job->timer) < 0)
         return -ENOMEM;
-    rc = fr_resources_take(engine->resources, job->ncores, &job->cores);
+    rc = fr_resources_take(engine->resources, job->share, &cores, &gpus);
     if (rc < 0)
         return rc;
+    fr_run_hold(job, cores, gpus, now);
     unit->R = resources_text(job, now);
     if (!unit->R) {
-        fr_resources_mark(engine->resources, job->cores, false);
-        free(fr_take(job->cores));
+        fr_resources_mark(engine->resources, job->cores, job->gpus, false);
+        let_go(job);
         return -ENOMEM;
     }
     fr_run_event(job, unit, "alloc", now, NULL);
@@ -205,40 +260,75 @@ static int allocate(struct fr_local_job *job)
     return 0;
 }
 
+/* All that have resources, with room for those that are about to. 0 or -ENOMEM. */
+static int running_list(struct fr_local *engine)
+{
+    size_t need = engine->nholders + FR_LOCAL_STARTS;
+    const struct fr_local_job *job;
+    size_t n = 0;
+
+    if (need > engine->running_cap) {
+        struct fr_sched_running *list = reallocarray(engine->running, need * 2, sizeof(*list));
+
+        if (!list)
+            return -ENOMEM;
+        engine->running = list;
+        engine->running_cap = need * 2;
+    }
+    TAILQ_FOREACH(job, &engine->holders, holder)
+    engine->running[n++] = (struct fr_sched_running){
+        job->duration > 0 ? job->allocated + job->duration : 0, job->share};
+    return 0;
+}
+
+/* One look at the queue. Returns how many were started, or -ENOMEM. */
+static int starts_do(struct fr_local *engine)
+{
+    size_t places[FR_LOCAL_STARTS];
+    size_t count = fr_sched_queue_window(&engine->queue, engine->window, FR_LOCAL_WINDOW);
+    size_t n;
+
+    if (count == 0)
+        return 0;
+    if (running_list(engine) < 0)
+        return -ENOMEM;
+    n = fr_sched_starts(engine->window, count, engine->running, engine->nholders,
+                        fr_resources_unused(engine->resources), fr_time_now(), places,
+                        FR_LOCAL_STARTS);
+    for (size_t i = 0; i < n; i++) {
+        struct fr_local_job *job = NULL;
+
+        (void)fr_jobs_find(&engine->jobs, engine->window[places[i]].id, &job);
+        if (!job || allocate(job) < 0)
+            return -ENOMEM;
+    }
+    return (int)n;
+}
+
 void fr_run_schedule(struct fr_local *engine)
 {
-    struct fr_sched_queue *queue = &engine->queue;
-    size_t places[STARTS_MAX];
-    uint64_t ids[STARTS_MAX];
-    size_t n;
+    int n;
 
     if (!engine->caught_up || engine->closing)
         return;
     do {
-        n = fr_sched_starts(queue->items + queue->first, queue->end - queue->first,
-                            fr_resources_unused(engine->resources), places, STARTS_MAX);
-        for (size_t i = 0; i < n; i++) /* ids first: starting moves the queue */
-            ids[i] = queue->items[queue->first + places[i]].id;
-        for (size_t i = 0; i < n; i++) {
-            struct fr_local_job *job = NULL;
-
-            (void)fr_jobs_find(&engine->jobs, ids[i], &job);
-            if (!job || allocate(job) < 0) {
-                fr_local_tick_soon(engine);
-                return;
-            }
-        }
-    } while (n == STARTS_MAX);
+        if (fr_resources_unused(engine->resources).cores == 0)
+            return;
+        n = starts_do(engine);
+    } while (n > 0);
+    if (n < 0)
+        fr_local_tick_soon(engine);
 }
 
 void fr_run_tick(struct fr_local *engine)
 {
-    for (size_t i = engine->jobs.count; i-- > 0;) {
-        struct fr_local_job *job = engine->jobs.items[i].job;
+    struct fr_local_job *job;
 
-        if (job && job->phase == FR_PHASE_WAITING && !job->queued)
+    TAILQ_FOREACH(job, &engine->jobs.active, active)
+    {
+        if (job->phase == FR_PHASE_WAITING && !job->queued)
             fr_run_enqueue(job);
-        else if (job && job->phase == FR_PHASE_ATTEND && !job->timer)
+        else if (job->phase == FR_PHASE_ATTEND && !job->timer)
             fr_run_resume(job);
     }
     fr_run_schedule(engine);

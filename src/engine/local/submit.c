@@ -32,20 +32,23 @@ FR_DEFINE_CLEANUP(struct submission *, submission, submission_free);
 static int satisfiable(const struct fr_local *engine, const struct fr_jobspec *spec,
                        struct fr_error *err)
 {
-    int total = fr_resources_total(engine->resources);
-    long long cores = (long long)spec->ntasks * spec->cores_per_task;
+    struct fr_sched_share total = fr_resources_total(engine->resources);
 
     if (spec->nnodes > 1)
         return fr_error_set(err, EINVAL, FR_CODE_UNSATISFIABLE,
                             "The server only has 1 nodes, you requested %d", spec->nnodes);
-    if (spec->gpus_per_task > 0)
+    if (spec->ngpus > 0 && total.gpus == 0)
         return fr_error_set(err, EINVAL, FR_CODE_UNSATISFIABLE,
                             "This server does not support gpus: gpus_per_task cannot be set.");
-    if (cores > total)
+    if (spec->ngpus > total.gpus)
         return fr_error_set(err, EINVAL, FR_CODE_UNSATISFIABLE,
-                            "The job needs %lld cores (num_tasks %d times cores_per_task %d), "
-                            "and the server only has %d: ask for fewer.",
-                            cores, spec->ntasks, spec->cores_per_task, total);
+                            "The server only has %d gpus, you requested %d", total.gpus,
+                            spec->ngpus);
+    if (spec->ncores > total.cores)
+        return fr_error_set(err, EINVAL, FR_CODE_UNSATISFIABLE,
+                            "The job needs %d cores (%d slots of %d), and the server only has "
+                            "%d: ask for fewer.",
+                            spec->ncores, spec->nslots, spec->cores_per_task, total.cores);
     return 0;
 }
 
