@@ -45,8 +45,7 @@ static int check_browser(const struct fr_api *api, const struct fr_req *req,
 
     /* Whoever sends credentials was not brought here by a name that an attacker chose: a
      * browser keeps them for the name that they were entered for. */
-    bool has_credentials =
-        strcmp(call->who.method, "basic") == 0 || strcmp(call->who.method, "bearer") == 0;
+    bool has_credentials = call->who.method >= FR_BY_BASIC;
     if (!has_credentials && call->route->role != FR_ROLE_PUBLIC)
         rc = fr_auth_check_host(api->auth, host, err);
     if (rc < 0 || call->route->role == FR_ROLE_PUBLIC)
@@ -60,7 +59,7 @@ static int check_browser(const struct fr_api *api, const struct fr_req *req,
 static int check_who(const struct fr_api *api, const struct fr_req *req, struct fr_call *call,
                      struct fr_error *err)
 {
-    call->who = (struct fr_identity){.user = "", .method = "public"};
+    call->who = (struct fr_identity){.user = "", .method = FR_BY_PUBLIC};
     int rc = 0;
 
     if (call->route->role != FR_ROLE_PUBLIC)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "base/util.h"
 
 #define FORM_FIELDS_MAX 1024
@@ -76,15 +77,6 @@ int fr_fields_parse_json(const char *text, size_t len, unsigned int depth_max, j
     return -EINVAL;
 }
 
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Decodes one name or value of a form in place; returns its length. */
 static size_t decode(char *text, size_t len)
 {
@@ -93,9 +85,9 @@ static size_t decode(char *text, size_t len)
     for (size_t i = 0; i < len; i++) {
         if (text[i] == '+') {
             text[out++] = ' ';
-        } else if (text[i] == '%' && i + 2 < len && hex(text[i + 1]) >= 0 &&
-                   hex(text[i + 2]) >= 0) {
-            text[out++] = (char)(hex(text[i + 1]) << 4 | hex(text[i + 2]));
+        } else if (text[i] == '%' && i + 2 < len && fr_text_hex(text[i + 1]) >= 0 &&
+                   fr_text_hex(text[i + 2]) >= 0) {
+            text[out++] = (char)(fr_text_hex(text[i + 1]) << 4 | fr_text_hex(text[i + 2]));
             i += 2;
         } else {
             text[out++] = text[i];

@@ -66,7 +66,7 @@ void fr_handle_service(struct fr_req *req)
     fr_buf_put_json_string(&body, call->who.user);
     fr_buf_printf(&body,
                   ",\"identified_by\":\"%s\",\"roles\":[\"read\",\"submit\",\"admin\"]}\n",
-                  call->who.method);
+                  fr_identified_word(call->who.method));
     fr_reply_json(req, 200, &body);
 }
 

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 #define FIRST_CAP 1024
 
 void fr_buf_init(struct fr_buf *buf, size_t max)
@@ -205,33 +207,6 @@ void fr_buf_put_double(struct fr_buf *buf, double value)
     fr_buf_puts(buf, text);
 }
 
-/*
- * Length of the valid UTF-8 character at p (of at most n bytes), or 0. Rejects what RFC 3629
- * does: overlong forms, surrogates, beyond U+10FFFF.
- */
-static size_t utf8_len(const unsigned char *p, size_t n)
-{
-    unsigned char low = 0x80, high = 0xbf;
-    size_t len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-
-    if (p[0] < 0xc2 || p[0] > 0xf4 || n < len)
-        return 0;
-    if (p[0] == 0xe0)
-        low = 0xa0;
-    else if (p[0] == 0xed)
-        high = 0x9f;
-    else if (p[0] == 0xf0)
-        low = 0x90;
-    else if (p[0] == 0xf4)
-        high = 0x8f;
-    if (p[1] < low || p[1] > high)
-        return 0;
-    for (size_t i = 2; i < len; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    return len;
-}
-
 static void put_escape(struct fr_buf *buf, unsigned char c)
 {
     static const char named[] = {
@@ -270,7 +245,7 @@ void fr_buf_put_json_stringn(struct fr_buf *buf, const char *text, size_t len)
             put_escape(buf, p[i++]);
             continue;
         }
-        size_t n = utf8_len(p + i, len - i);
+        size_t n = fr_text_utf8(text + i, len - i);
         if (n == 3 && p[i] == 0xe2 && p[i + 1] == 0x80 && (p[i + 2] & 0xfe) == 0xa8)
             fr_buf_puts(buf, p[i + 2] == 0xa8 ? "\\u2028" : "\\u2029");
         else if (n > 0)

@@ -2,6 +2,7 @@
 #include "base/text.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NAME_MAX_COMPARED 40
@@ -90,4 +91,82 @@ bool fr_text_glob(const char *pattern, const char *text)
         }
     }
     return pattern[strspn(pattern, "*")] == '\0';
+}
+
+size_t fr_text_utf8(const char *text, size_t len)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    unsigned char low = 0x80, high = 0xbf;
+    size_t want = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+
+    if (p[0] < 0x80)
+        return 1;
+    if (p[0] < 0xc2 || p[0] > 0xf4 || len < want)
+        return 0;
+    if (p[0] == 0xe0)
+        low = 0xa0;
+    else if (p[0] == 0xed)
+        high = 0x9f;
+    else if (p[0] == 0xf0)
+        low = 0x90;
+    else if (p[0] == 0xf4)
+        high = 0x8f;
+    if (p[1] < low || p[1] > high)
+        return 0;
+    for (size_t i = 2; i < want; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    return want;
+}
+
+bool fr_text_is_utf8(const char *text)
+{
+    size_t len = strlen(text);
+
+    while (len > 0) {
+        size_t n = fr_text_utf8(text, len);
+        if (n == 0)
+            return false;
+        text += n;
+        len -= n;
+    }
+    return true;
+}
+
+int fr_text_hex(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool fr_text_split_host(const char *text, char *host, size_t size, const char **ret_port)
+{
+    const char *end, *rest;
+
+    if (text[0] == '[') {
+        end = strchr(++text, ']');
+        rest = end ? end + 1 : "";
+    } else {
+        rest = end = text + strcspn(text, ":");
+        if (rest[0] == ':' && strchr(rest + 1, ':'))
+            return false; /* IPv6 without brackets */
+    }
+    if (!end || (rest[0] != '\0' && rest[0] != ':'))
+        return false;
+    size_t len = (size_t)(end - text);
+    if (len == 0 || len >= size)
+        return false;
+    memcpy(host, text, len);
+    host[len] = '\0';
+    *ret_port = rest[0] ? rest + 1 : rest;
+    return true;
+}
+
+bool fr_text_is_port(const char *text)
+{
+    char *end;
+
+    return *text >= '0' && *text <= '9' && strtoul(text, &end, 10) <= 65535 && !*end;
 }

@@ -11,6 +11,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "base/util.h"
 
 #define DIGEST_BYTES crypto_generichash_BYTES
@@ -151,7 +152,7 @@ static bool user_matches(const struct fr_auth *auth, const char *user, size_t le
 }
 
 static void name_identity(struct fr_identity *ret, const char *user, size_t len,
-                          const char *method)
+                          enum fr_identified method)
 {
     if (len >= sizeof ret->user)
         len = sizeof ret->user - 1;
@@ -178,7 +179,7 @@ static bool check_basic(const struct fr_auth *auth, const char *encoded,
             ok = user_ok && token_ok;
             if (ok)
                 name_identity(ret, user_len ? plain : auth->uid_name,
-                              user_len ? user_len : strlen(auth->uid_name), "basic");
+                              user_len ? user_len : strlen(auth->uid_name), FR_BY_BASIC);
         }
     }
     sodium_memzero(plain, sizeof plain);
@@ -195,7 +196,7 @@ static bool check_authorization(const struct fr_auth *auth, const char *header,
         token += strspn(token, " ");
         if (!token_matches(auth, token, strlen(token)))
             return false;
-        name_identity(ret, auth->uid_name, strlen(auth->uid_name), "bearer");
+        name_identity(ret, auth->uid_name, strlen(auth->uid_name), FR_BY_BEARER);
         return true;
     }
     return false;
@@ -225,11 +226,11 @@ int fr_auth_check(const struct fr_auth *auth, const struct fr_peer *peer,
                             "daemon was started with (FLUX_USER, FLUX_TOKEN)");
     }
     if (!auth->required && peer_is_trusted(auth, peer)) {
-        name_identity(ret, auth->uid_name, strlen(auth->uid_name), "peer");
+        name_identity(ret, auth->uid_name, strlen(auth->uid_name), FR_BY_PEER);
         return 0;
     }
     if (!auth->required && auth->open) {
-        name_identity(ret, "anyone", strlen("anyone"), "none");
+        name_identity(ret, "anyone", strlen("anyone"), FR_BY_NOTHING);
         return 0;
     }
     return fr_error_set(
@@ -241,34 +242,27 @@ int fr_auth_check(const struct fr_auth *auth, const struct fr_peer *peer,
               "none set; start it with FLUX_USER and FLUX_TOKEN to let others in");
 }
 
-/* Whether what stands behind a name is nothing or ":port". */
-static bool is_port(const char *text)
-{
-    return text[0] == '\0' ||
-           (text[0] == ':' && strspn(text + 1, "0123456789") == strlen(text + 1));
-}
-
-/* Copies the name out of "name", "name:port", "[v6]:port"; false if it is none of these. */
+/* The name out of a Host header, without the dot that ends an absolute one. */
 static bool split_host(const char *host, char *name, size_t size)
 {
-    const char *end, *rest;
+    const char *port;
 
-    if (host[0] == '[') {
-        end = strchr(++host, ']');
-        rest = end ? end + 1 : "";
-    } else {
-        rest = end = host + strcspn(host, ":");
-    }
-    if (!end || !is_port(rest))
+    if (!fr_text_split_host(host, name, size, &port) || (*port && !fr_text_is_port(port)))
         return false;
-    size_t len = (size_t)(end - host);
-    if (len == 0 || len >= size)
-        return false;
-    memcpy(name, host, len);
-    name[len] = '\0';
+    size_t len = strlen(name);
     if (len > 1 && name[len - 1] == '.')
         name[len - 1] = '\0';
     return true;
+}
+
+const char *fr_identified_word(enum fr_identified method)
+{
+    static const char *const words[] = {
+        [FR_BY_PUBLIC] = "public", [FR_BY_NOTHING] = "none",  [FR_BY_PEER] = "peer",
+        [FR_BY_BASIC] = "basic",   [FR_BY_BEARER] = "bearer",
+    };
+
+    return words[method];
 }
 
 int fr_auth_check_host(const struct fr_auth *auth, const char *host, struct fr_error *err)

@@ -23,10 +23,22 @@ struct fr_auth_options {
     char *const *allow_hosts; /* names beside this machine's that Host may have, or NULL */
 };
 
+/* How we know who asks. */
+enum fr_identified {
+    FR_BY_PUBLIC, /* nobody was asked: a public route */
+    FR_BY_NOTHING,
+    FR_BY_PEER,
+    FR_BY_BASIC,
+    FR_BY_BEARER
+};
+
+/* "public", "none", "peer", "basic", "bearer"; static. */
+const char *fr_identified_word(enum fr_identified method);
+
 /* Who asks. */
 struct fr_identity {
-    char user[128];     /* for the access log and the service's answer */
-    const char *method; /* "basic", "bearer", "peer", "none": how we know; static */
+    char user[128]; /* for the access log and the service's answer */
+    enum fr_identified method;
 };
 
 /* options are copied. 0; -EINVAL with err (required without credentials set); -ENOMEM. */

@@ -17,6 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "base/util.h"
 
 enum { ACCEPT_BATCH = 32 };
@@ -158,51 +159,20 @@ static int bind_unix(struct listener *listener, const char *path, struct fr_erro
     return listener->path ? 0 : -ENOMEM;
 }
 
-/* Splits "ADDR:PORT" or "[v6]:PORT" into ret_host and the port, which is returned. */
-static const char *split_tcp(const char *text, size_t size, char *ret_host)
-{
-    const char *colon = strrchr(text, ':');
-    const char *from = text;
-    const char *to = colon;
-
-    if (!colon || !colon[1])
-        return NULL;
-    if (*text == '[') {
-        if (colon < text + 2 || colon[-1] != ']')
-            return NULL;
-        from++;
-        to--;
-    } else if (memchr(text, ':', (size_t)(colon - text))) {
-        return NULL; /* IPv6 without brackets */
-    }
-    if (to == from || (size_t)(to - from) >= size)
-        return NULL;
-    memcpy(ret_host, from, (size_t)(to - from));
-    ret_host[to - from] = '\0';
-    return colon + 1;
-}
-
-static bool is_port(const char *text)
-{
-    char *end;
-
-    return *text >= '0' && *text <= '9' && strtoul(text, &end, 10) <= 65535 && !*end;
-}
-
 /* Numbers only, so that no name server is asked. */
 static int parse_tcp(const char *text, struct addrinfo **ret, struct fr_error *err)
 {
     const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
                                    .ai_socktype = SOCK_STREAM};
     char host[INET6_ADDRSTRLEN + 20];
-    const char *port = split_tcp(text, sizeof host, host);
+    const char *port;
 
-    if (!port)
+    if (!fr_text_split_host(text, host, sizeof host, &port) || !*port)
         return fr_error_set(err, EINVAL, FR_CODE_INVALID,
                             "cannot listen at '%s': write ADDRESS:PORT, [IPV6]:PORT or "
                             "unix:PATH",
                             text);
-    if (!is_port(port))
+    if (!fr_text_is_port(port))
         return fr_error_set(err, EINVAL, FR_CODE_INVALID,
                             "cannot listen at '%s': the port is a number from 0 to 65535",
                             text);

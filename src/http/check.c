@@ -14,6 +14,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
+
 /*
  * libmicrohttpd's memory pool of a connection holds the request line and headers, a record for
  * each header and parameter, what has been read of the body, and the reply's headers. It is
@@ -57,42 +59,6 @@ static bool has_control(const char *text, size_t len, bool tab_too)
             return true;
     }
     return false;
-}
-
-/* Length of the valid UTF-8 sequence at text, which is NUL-terminated; 0 if there is none. */
-static size_t sequence(const unsigned char *text)
-{
-    static const unsigned int least[] = {0, 0, 0x80, 0x800, 0x10000};
-    const unsigned char c = text[0];
-    const size_t n = c < 0x80   ? 1
-                     : c < 0xc2 ? 0
-                     : c < 0xe0 ? 2
-                     : c < 0xf0 ? 3
-                     : c < 0xf5 ? 4
-                                : 0;
-    unsigned int value = n == 0 ? 0 : n == 1 ? c : c & (0x7fu >> n);
-
-    for (size_t i = 1; i < n; i++) {
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-        value = value << 6 | (text[i] & 0x3f);
-    }
-    if (n > 1 && (value < least[n] || value > 0x10ffff || (value >= 0xd800 && value < 0xe000)))
-        return 0;
-    return n;
-}
-
-static bool is_utf8(const char *text)
-{
-    const unsigned char *at = (const unsigned char *)text;
-
-    while (*at) {
-        size_t n = sequence(at);
-        if (n == 0)
-            return false;
-        at += n;
-    }
-    return true;
 }
 
 /* An id that can go into a log line, a header and a file name as it is. */
@@ -139,7 +105,7 @@ static enum MHD_Result look(void *cls, enum MHD_ValueKind kind, const char *name
 
     if (kind == MHD_GET_ARGUMENT_KIND) {
         check->parameters++;
-        if (!check->bad && (!is_utf8(name) || (value && !is_utf8(value))))
+        if (!check->bad && (!fr_text_is_utf8(name) || (value && !fr_text_is_utf8(value))))
             check->bad = "the query is not UTF-8";
         return MHD_YES;
     }
@@ -194,7 +160,7 @@ static const char *target_fault(const struct check *check)
         return "the target does not begin with '/'";
     if (has_control(req->path, strlen(req->path), true))
         return "the path has a control character";
-    if (!is_utf8(req->path))
+    if (!fr_text_is_utf8(req->path))
         return "the path is not UTF-8";
     return NULL;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "base/util.h"
 
 /* Bytes of a body beyond the limit that are read and thrown away before the client is cut. */
@@ -86,14 +87,6 @@ void *fr_request_begin(void *cls, const char *target, struct MHD_Connection *mhd
     return req;
 }
 
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 size_t fr_request_unescape(void *cls, struct MHD_Connection *mhd, char *text)
 {
     /*
@@ -115,8 +108,8 @@ size_t fr_request_unescape(void *cls, struct MHD_Connection *mhd, char *text)
             *to++ = *from++;
             continue;
         }
-        const int high = hex(from[1]);
-        const int low = high < 0 ? -1 : hex(from[2]);
+        const int high = fr_text_hex(from[1]);
+        const int low = high < 0 ? -1 : fr_text_hex(from[2]);
         if (low < 0 || (high == 0 && low == 0)) {
             if (req)
                 req->bad = low < 0 ? "a '%' in the target is not followed by two hex digits"
