@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/text.h"
 #include "model/fluid.h"
 
 struct fr_service {
@@ -22,7 +23,8 @@ struct fr_service {
      */
     struct fr_table *table;
     struct fr_table *loading; /* NULL once caught up */
-    char *lost;
+    bool lost;
+    char lost_reason[512];
     bool ready;
     bool stopping;
     double started;
@@ -128,8 +130,11 @@ static void on_lost(void *arg, const char *reason)
 {
     struct fr_service *service = arg;
 
-    free(service->lost);
-    service->lost = strdup(reason);
+    if (service->lost && strcmp(service->lost_reason, reason) == 0)
+        return;
+    service->lost = true;
+    (void)snprintf(service->lost_reason, sizeof service->lost_reason, "%s", reason);
+    fr_text_trim(service->lost_reason);
     service->hooks.engine_state(service->hooks.arg, reason);
 }
 
@@ -138,8 +143,7 @@ static void on_back(void *arg)
     struct fr_service *service = arg;
     struct fr_table *fresh;
 
-    free(service->lost);
-    service->lost = NULL;
+    service->lost = false;
     int rc = fr_table_create(&fresh);
     if (rc < 0) {
         fail(service, "no memory for the job table", rc, NULL);
@@ -193,7 +197,6 @@ void fr_service_free(struct fr_service *service)
     fr_table_free(service->table);
     fr_table_free(service->loading);
     fr_hub_free(service->hub);
-    free(service->lost);
     free(service);
 }
 
@@ -229,7 +232,7 @@ bool fr_service_is_ready(const struct fr_service *service)
 
 const char *fr_service_lost(const struct fr_service *service)
 {
-    return service->lost;
+    return service->lost ? service->lost_reason : NULL;
 }
 
 bool fr_service_is_stopping(const struct fr_service *service)

@@ -45,7 +45,8 @@ struct fr_engine_sink {
     /* Jobs that the engine has forgotten, to be forgotten here too. */
     void (*purged)(void *arg, const uint64_t *ids, size_t count);
     /*
-     * The engine cannot be reached; reason is a sentence. Reads go on, marked stale. Writes
+     * The engine cannot be reached; reason is a sentence. Comes again when the reason is
+     * another one. Reads go on, marked stale. Writes
      * end with FR_CODE_UNAVAILABLE, FR_CODE_NOT_SENT or FR_CODE_OUTCOME_UNKNOWN.
      */
     void (*lost)(void *arg, const char *reason);

@@ -136,6 +136,11 @@ static void test_jobs_stay_readable_while_the_engine_is_lost(void **state)
     sink->caught_up(sink->arg);
     sink->lost(sink->arg, "the broker is gone");
     assert_string_equal(fr_service_lost(fixture->service), "the broker is gone");
+    /* The reason moves on with the engine's; the same one is told once. */
+    sink->lost(sink->arg, "the broker is gone");
+    assert_int_equal(fixture->lost, 1);
+    sink->lost(sink->arg, "the socket is refused");
+    assert_string_equal(fr_service_lost(fixture->service), "the socket is refused");
     assert_non_null(find(fixture, 1));
     sink->back(sink->arg);
     assert_null(fr_service_lost(fixture->service));
@@ -149,7 +154,7 @@ static void test_jobs_stay_readable_while_the_engine_is_lost(void **state)
     assert_int_equal(find(fixture, 1)->state, FR_STATE_RUN);
     assert_int_equal(fixture->news, 3); /* alloc of 1, submit and validate of 3 */
     assert_int_equal(fixture->ready, 1);
-    assert_int_equal(fixture->lost, 1);
+    assert_int_equal(fixture->lost, 2);
     assert_int_equal(fixture->back, 1);
 }
 

@@ -39,13 +39,10 @@ static void on_connected(struct fr_flux *flux, const struct fr_flux_connected *n
 
 static void on_lost(struct fr_flux *flux, const struct fr_flux_reason *news)
 {
-    bool was_lost = flux->lost;
-
     flux->lost = true;
     (void)snprintf(flux->lost_text, sizeof flux->lost_text, "%.*s",
                    (int)sizeof flux->lost_text - 1, news->err.text);
-    if (!was_lost)
-        flux->sink->lost(flux->sink->arg, flux->lost_text);
+    flux->sink->lost(flux->sink->arg, flux->lost_text);
     if (flux->ended)
         return;
     flux->ended = news->item.kind == FR_FLUX_FAILED || news->orphaned;
