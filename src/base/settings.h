@@ -44,7 +44,7 @@ struct fr_settings {
     int auth;          /* enum fr_auth_choice */
     char **allow_host; /* more names that Host may have; NULL-terminated, never NULL */
     uint64_t events_max; /* bytes of event texts kept */
-    uint64_t header_max, body_max;
+    uint64_t header_max, body_max, replies_max;
     unsigned int connections, connections_per_address;
     unsigned int request_seconds, idle_seconds, reply_seconds, grace_seconds;
     unsigned int parameters, json_depth;

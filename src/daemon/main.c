@@ -220,6 +220,7 @@ static int create_parts(struct daemon *daemon, struct fr_error *err)
     struct fr_server_limits limits = {
         .header_block = settings->header_max,
         .body = settings->body_max,
+        .replies = settings->replies_max,
         .connections = settings->connections,
         .per_address = settings->connections_per_address,
         .request_seconds = settings->request_seconds,

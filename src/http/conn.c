@@ -26,6 +26,12 @@
 #include "base/util.h"
 #include "http/peer.h"
 
+/* One place in so many is kept for the user who runs us. */
+enum { OWN_SHARE = 8 };
+
+/* A connection that has not sent a request line is not waited for any longer. */
+enum { FRESH_SECONDS = 10 };
+
 struct conn *fr_conn_of(struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *info =
@@ -118,6 +124,36 @@ static void look_for_client(struct conn *conn)
         fr_conn_abandon(conn);
 }
 
+/*
+ * A request has not arrived in time. libmicrohttpd takes no reply in the midst of an upload, so
+ * this one goes past it. What the client still sends is read away, or it might not see it.
+ */
+static void time_out(struct conn *conn)
+{
+    static const char reply[] =
+        "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Type: text/plain\r\n"
+        "Content-Length: 36\r\n\r\nThe request did not arrive in time.\n";
+
+    if (!conn->req || conn->half_closed || conn->linger) {
+        fr_conn_cut(conn);
+        return;
+    }
+    (void)send(conn->watched.fd, reply, sizeof reply - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)shutdown(conn->watched.fd, SHUT_WR);
+    conn->linger = true;
+    conn->req->dead = true;
+    conn->req->status = 408;
+    set_timeout(conn, 1);
+}
+
+/* Seconds that a request may take to arrive. */
+static unsigned int patience(const struct conn *conn)
+{
+    const unsigned int seconds = conn->server->limits.request_seconds;
+
+    return conn->fresh && seconds > FRESH_SECONDS ? FRESH_SECONDS : seconds;
+}
+
 static void tick(struct conn *conn)
 {
     const struct fr_server_limits *limits = &conn->server->limits;
@@ -133,8 +169,8 @@ static void tick(struct conn *conn)
         break;
     case CONN_RECEIVING:
         /* What a half-closed client has sent has been read by now: no more will come. */
-        if (seconds >= limits->request_seconds || conn->half_closed)
-            fr_conn_cut(conn);
+        if (seconds >= patience(conn) || conn->half_closed)
+            time_out(conn);
         break;
     case CONN_HANDLING:
         break;
@@ -187,29 +223,44 @@ void fr_conn_notify(void *cls, struct MHD_Connection *mhd, void **context,
 
 static void take_key(struct conn *conn, const struct sockaddr *addr)
 {
-    if (addr->sa_family == AF_INET6)
-        conn->key = ((const struct sockaddr_in6 *)addr)->sin6_addr;
+    struct conn_key *key = &conn->key;
+
+    key->uid = -2;
+    if (conn->peer.is_unix || conn->peer.is_loopback)
+        key->uid = conn->peer.uid;
+    else if (addr->sa_family == AF_INET6)
+        key->addr = ((const struct sockaddr_in6 *)addr)->sin6_addr;
     else if (addr->sa_family == AF_INET) {
-        conn->key.s6_addr[10] = conn->key.s6_addr[11] = 0xff;
-        memcpy(&conn->key.s6_addr[12], &((const struct sockaddr_in *)addr)->sin_addr, 4);
+        key->addr.s6_addr[10] = key->addr.s6_addr[11] = 0xff;
+        memcpy(&key->addr.s6_addr[12], &((const struct sockaddr_in *)addr)->sin_addr, 4);
     }
+}
+
+/* Whether the peer is who runs us: nobody else may take the last places. */
+static bool is_own(const struct fr_peer *peer)
+{
+    return ((peer->is_unix || peer->is_loopback) && peer->uid == (int64_t)geteuid()) ||
+           (peer->is_unix && peer->uid == 0);
 }
 
 /* NULL if one more connection of this peer is allowed, else the whole reply that says no. */
 static const char *over_limit(const struct fr_server *server, const struct conn *one)
 {
+    const unsigned int all = server->limits.connections;
+    const unsigned int most = is_own(&one->peer) ? all : all - all / OWN_SHARE;
     const struct conn *conn;
     unsigned int same = 0;
 
-    if (server->n_conns >= server->limits.connections)
+    if (server->n_conns >= most)
         return "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n"
                "Content-Type: text/plain\r\nContent-Length: 22\r\n\r\nToo many connections.\n";
     LIST_FOREACH(conn, &server->conns, link)
-    same += memcmp(&conn->key, &one->key, sizeof one->key) == 0;
+    same += conn->key.uid == one->key.uid &&
+            memcmp(&conn->key.addr, &one->key.addr, sizeof one->key.addr) == 0;
     if (same >= server->limits.per_address)
         return "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nConnection: close\r\n"
-               "Content-Type: text/plain\r\nContent-Length: 40\r\n\r\n"
-               "Too many connections from this address.\n";
+               "Content-Type: text/plain\r\nContent-Length: 48\r\n\r\n"
+               "Too many connections from this address or user.\n";
     return NULL;
 }
 
@@ -230,6 +281,7 @@ void fr_conn_adopt(struct fr_server *server, int fd, const struct sockaddr *addr
     conn->server = server;
     conn->watched = (struct watched){.fd = fd, .event = on_event};
     conn->fresh = true;
+    fr_peer_identify(server->diag_fd, fd, &conn->peer);
     take_key(conn, addr);
     const char *no = over_limit(server, conn);
     if (no) {
@@ -237,7 +289,6 @@ void fr_conn_adopt(struct fr_server *server, int fd, const struct sockaddr *addr
         free(conn);
         return;
     }
-    fr_peer_identify(server->diag_fd, fd, &conn->peer);
     fr_conn_enter(conn, CONN_RECEIVING);
     server->adopting = conn;
     (void)MHD_add_connection(server->mhd, fd, addr, len);

@@ -44,12 +44,21 @@ enum conn_phase {
     CONN_SENDING,   /* answered, or streaming */
 };
 
+/*
+ * Whom a connection is counted for: on this machine the user, whatever loopback address it
+ * comes from, else the address.
+ */
+struct conn_key {
+    struct in6_addr addr; /* :: for this machine */
+    int64_t uid;          /* -1: of this machine, nobody knows whose; -2: of another */
+};
+
 struct conn {
     LIST_ENTRY(conn) link;
     struct fr_server *server;
     struct MHD_Connection *mhd;
     struct fr_peer peer;
-    struct in6_addr key; /* the peer's address, for the limit per address */
+    struct conn_key key;
     struct watched watched;
     enum conn_phase phase;
     uint64_t since;   /* uv_now() when the phase began */
@@ -86,6 +95,7 @@ struct fr_req {
     struct MHD_Response *response; /* owned until the request ends */
     unsigned int status;
     uint64_t bytes; /* of the reply's body */
+    uint64_t held;  /* its share of the server's reply_bytes */
     struct fr_stream *stream;
     uint64_t started; /* uv_hrtime() */
     char id[FR_ID_MAX + 1];
@@ -138,6 +148,7 @@ struct fr_server {
     size_t n_listeners;
     struct conn_list conns;
     unsigned int n_conns;
+    uint64_t reply_bytes;  /* held by replies that are made or not sent yet */
     struct conn *adopting; /* handed to MHD_add_connection() */
     struct linger_list lingerers;
     unsigned int n_lingerers;

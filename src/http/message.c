@@ -8,6 +8,9 @@
 #include "base/util.h"
 #include "http/internal.h"
 
+/* A reply up to this size is sent however much others hold: connections are limited too. */
+enum { SMALL_REPLY = 65536 };
+
 enum fr_method fr_req_method(const struct fr_req *req)
 {
     return req->method;
@@ -200,6 +203,30 @@ static struct MHD_Response *static_response(const void *data, size_t len)
                                            MHD_RESPMEM_PERSISTENT);
 }
 
+int fr_req_hold(struct fr_req *req, size_t bytes)
+{
+    struct fr_server *server = req->conn->server;
+    const uint64_t others = server->reply_bytes - req->held;
+
+    if (bytes > SMALL_REPLY && others + bytes > server->limits.replies)
+        return -ENOBUFS;
+    server->reply_bytes = others + bytes;
+    req->held = bytes;
+    return 0;
+}
+
+void fr_req_reply_busy(struct fr_req *req)
+{
+    const struct fr_server_hooks *hooks = &req->conn->server->hooks;
+    struct fr_error err;
+
+    (void)fr_error_set(
+        &err, ENOBUFS, FR_CODE_TOO_MANY,
+        "the replies being sent hold all the memory for them; try again later or "
+        "ask for less");
+    hooks->refuse(hooks->arg, req, 503, &err);
+}
+
 void fr_req_reply(struct fr_req *req, unsigned int status, const char *content_type,
                   struct fr_buf *body)
 {
@@ -215,6 +242,11 @@ void fr_req_reply(struct fr_req *req, unsigned int status, const char *content_t
     if (fr_buf_take(body, &data, &len) < 0) {
         static const char text[] = "The reply could not be made.\n";
         fr_req_reply_static(req, 500, "text/plain", text, sizeof text - 1);
+        return;
+    }
+    if (fr_req_hold(req, len) < 0) {
+        free(data);
+        fr_req_reply_busy(req);
         return;
     }
     req->bytes = req->method == FR_HEAD ? 0 : len;
@@ -235,6 +267,7 @@ void fr_req_reply_static(struct fr_req *req, unsigned int status, const char *co
 void fr_req_free(struct fr_req *req)
 {
     free_data(req);
+    req->conn->server->reply_bytes -= req->held;
     if (req->response)
         MHD_destroy_response(req->response);
     fr_buf_done(&req->body);

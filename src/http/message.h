@@ -91,8 +91,19 @@ void *fr_req_data(const struct fr_req *req);
 int fr_req_set_header(struct fr_req *req, const char *name, const char *value);
 
 /*
+ * Says how many bytes are held for this request's reply, in place of what was said before;
+ * fr_req_reply() does so by itself. 0, or -ENOBUFS (and nothing is changed) if all replies
+ * together would hold more than the server's limit. Small replies always fit.
+ */
+int fr_req_hold(struct fr_req *req, size_t bytes);
+
+/* Answers, through the server's refuse hook, that fr_req_hold() would not: 503. */
+void fr_req_reply_busy(struct fr_req *req);
+
+/*
  * Answers: status, a content type (NULL: none), and the body, whose bytes are taken from
- * `body` (NULL: empty). A failed buffer turns into a plain 500. The request is dead afterwards,
+ * `body` (NULL: empty). A failed buffer turns into a plain 500, one that cannot be held
+ * (fr_req_hold()) into a refusal with 503. The request is dead afterwards,
  * whatever happens. For HEAD the body's length is told and the body not sent.
  */
 void fr_req_reply(struct fr_req *req, unsigned int status, const char *content_type,

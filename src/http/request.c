@@ -195,6 +195,8 @@ static enum MHD_Result on_body(struct fr_req *req, const char *data, size_t *siz
     const size_t n = *size;
 
     *size = 0;
+    if (req->dead) /* it took too long */
+        return MHD_NO;
     if (req->overflow == 0) {
         fr_buf_put(&req->body, data, n);
         const int rc = fr_buf_status(&req->body);
@@ -268,7 +270,7 @@ static void take_library_status(struct fr_req *req)
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(req->conn->mhd, MHD_CONNECTION_INFO_HTTP_STATUS);
 
-    if (!req->response)
+    if (!req->response && !req->status)
         req->status = info ? info->http_status : 0;
 }
 

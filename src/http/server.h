@@ -9,7 +9,9 @@
  * A client that left while its request waits or its stream is silent is noticed within about
  * two seconds. One that only shut down its sending side still gets its reply where it can be
  * told from one that left: over Unix sockets and loopback. From another machine it gets a reply
- * that is ready within a second, and counts as gone after that.
+ * that is ready within a second, and counts as gone after that. Over loopback one that shut
+ * down its sending side before it was accepted is not known by its user (message.h), so that it
+ * needs credentials like anybody.
  */
 #ifndef FR_HTTP_SERVER_H
 #define FR_HTTP_SERVER_H
@@ -25,16 +27,20 @@ struct fr_server;
 
 /*
  * Every size that a client controls. Deadlines are looked at once a second. A connection over a
- * limit is answered 503 or 429 in plain text and closed, without a hook being asked.
+ * limit is answered 503 or 429 in plain text and closed, without a hook being asked; so is a
+ * request that takes too long to arrive, with 408. One connection in eight is kept for the user
+ * who runs this process (and root, over a Unix socket).
  */
 struct fr_server_limits {
     size_t header_block;          /* bytes of request line and headers; also costs CPU: the
                                      memory for them is cleared for every request */
     size_t body;                  /* bytes of a request body, chunked or not */
     unsigned int connections;     /* in all */
-    unsigned int per_address;     /* per peer address; Unix sockets count as one address */
+    unsigned int per_address;     /* of one peer: on this machine a user, else an address */
+    uint64_t replies;             /* bytes of all replies that are made or being sent */
     unsigned int request_seconds; /* for a whole request to arrive, from the connection's start
-                                     or, if it is not the first, from its request line */
+                                     or, if it is not the first, from its request line; for
+                                     the first request line 10 seconds at most */
     unsigned int idle_seconds;    /* a kept-alive connection without a request */
     unsigned int reply_seconds;   /* without progress of a reply being sent */
     unsigned int parameters;      /* query parameters and headers, each */

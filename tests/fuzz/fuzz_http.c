@@ -96,6 +96,7 @@ static void start(void)
                                             .connections = 10,
                                             .per_address = 10,
                                             .request_seconds = 60,
+                                            .replies = 1 << 20,
                                             .idle_seconds = 60,
                                             .reply_seconds = 60,
                                             .parameters = 10};

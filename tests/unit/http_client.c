@@ -16,6 +16,7 @@
 const struct fr_server_limits fix_limits = {
     .header_block = 16384,
     .body = 65536,
+    .replies = 64 << 20,
     .connections = 100,
     .per_address = 100,
     .request_seconds = 60,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -107,6 +108,7 @@ static void trickle(const char *start, const char *byte)
     struct client *client = client_open(fix);
 
     client_send(client, start);
+    const bool has_line = strchr(start, '\n');
     const uint64_t end = uv_hrtime() + 20000000000u;
     while (!client->ended && uv_hrtime() < end) {
         client_try_send(client, byte, strlen(byte));
@@ -115,6 +117,12 @@ static void trickle(const char *start, const char *byte)
     }
     assert_true(client->ended);
     assert_int_equal(fix->handled, 0);
+    /* Whoever has begun a request is told, and the log has it. */
+    assert_int_equal(strncmp(client->in, "HTTP/1.1 408 ", 13) == 0, has_line);
+    if (strstr(start, "\r\n\r\n")) {
+        fix_wait(fix, fix->logged == 1);
+        assert_int_equal(fix->last_status, 408);
+    }
     client_close(client);
     fix_end(fix);
 }
@@ -230,6 +238,115 @@ static void test_limit_per_address(void **state)
     fix_end(fix);
 }
 
+/* Another user's connections, made by a process of that user's, held until it is told to end.
+ */
+static pid_t hold_as_other_user(struct http_fix *fix, unsigned int count, int *ret_end)
+{
+    int ends[2], ready[2];
+    char byte;
+
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(pipe(ready), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        (void)close(ends[1]);
+        if (setuid(65534) < 0)
+            _exit(1);
+        for (unsigned int i = 0; i < count; i++)
+            (void)client_open(fix);
+        (void)write(ready[1], "x", 1);
+        (void)read(ends[0], &byte, 1);
+        _exit(0);
+    }
+    (void)close(ends[0]);
+    (void)close(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    (void)close(ready[0]);
+    *ret_end = ends[1];
+    return pid;
+}
+
+static void let_go(pid_t pid, int end)
+{
+    int status;
+
+    (void)close(end);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+/* One local user cannot lock the owner out: each is counted alone, whatever the address. */
+static void test_other_users_are_counted_alone(void **state)
+{
+    struct fr_server_limits limits = fix_limits;
+    int end;
+
+    if (geteuid() != 0)
+        skip();
+    limits.per_address = 3;
+    struct http_fix *fix = fix_start(&limits, NULL);
+    pid_t pid = hold_as_other_user(fix, 10, &end);
+    struct client *clients[3];
+    for (int i = 0; i < 3; i++) {
+        unsigned int status;
+        clients[i] = client_open(fix);
+        client_send(clients[i], now);
+        free(client_reply(clients[i], &status));
+        assert_int_equal(status, 200);
+    }
+    assert_int_equal(ask(fix, now, NULL), 429);
+    for (int i = 0; i < 3; i++)
+        client_close(clients[i]);
+    let_go(pid, end);
+    fix_end(fix);
+}
+
+/* However many others come, some places are the owner's. */
+static void test_places_are_kept_for_the_owner(void **state)
+{
+    struct fr_server_limits limits = fix_limits;
+    int end;
+
+    if (geteuid() != 0)
+        skip();
+    limits.connections = 16;
+    struct http_fix *fix = fix_start(&limits, NULL);
+    pid_t pid = hold_as_other_user(fix, 40, &end);
+    assert_int_equal(ask(fix, now, NULL), 200);
+    assert_int_equal(ask(fix, now, NULL), 200);
+    let_go(pid, end);
+    fix_end(fix);
+}
+
+/* All replies together have a limit; who comes too late is told to come again. */
+static void test_limit_of_replies(void **state)
+{
+    struct fr_server_limits limits = fix_limits;
+    unsigned int status;
+    char *reply;
+
+    limits.replies = 40 << 20;
+    struct http_fix *fix = fix_start(&limits, NULL);
+    fix->big_size = 32 << 20;
+    struct client *first = client_open(fix);
+    client_send(first, "GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
+    fix_wait(fix, fix->handled == 1);
+    assert_int_equal(ask(fix, "GET /big HTTP/1.1\r\nHost: a\r\n\r\n", &reply), 503);
+    assert_non_null(strstr(reply, "try again later"));
+    free(reply);
+    assert_int_equal(ask(fix, now, NULL), 200); /* small ones always fit */
+    client_close(first);
+    fix_wait(fix, fix->logged == 3);
+    fix->big_size = 20 << 20; /* the place that the first had is free again */
+    struct client *second = client_open(fix);
+    client_send(second, "HEAD /big HTTP/1.1\r\nHost: a\r\n\r\n");
+    free(client_head(second, &status));
+    assert_int_equal(status, 200);
+    client_close(second);
+    fix_end(fix);
+}
+
 static void test_limit_of_connections(void **state)
 {
     struct fr_server_limits limits = fix_limits;
@@ -261,7 +378,7 @@ static void test_many_connections_come_and_go(void **state)
             client_send(client, i % 3 == 1 ? now : later);
         client_close(client);
     }
-    assert_int_equal(ask(fix, now, NULL), 200);
+    fix_wait(fix, ask(fix, now, NULL) == 200); /* those that left are noticed in time */
     fix_end(fix);
 }
 
@@ -278,6 +395,9 @@ int main(void)
         cmocka_unit_test(test_big_reply_is_whole),
         cmocka_unit_test(test_limit_per_address),
         cmocka_unit_test(test_limit_of_connections),
+        cmocka_unit_test(test_other_users_are_counted_alone),
+        cmocka_unit_test(test_places_are_kept_for_the_owner),
+        cmocka_unit_test(test_limit_of_replies),
         cmocka_unit_test(test_many_connections_come_and_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
