@@ -51,7 +51,7 @@ static void free_list(struct list *list)
     free(list);
 }
 
-static void add_line(void *arg, bool is_stderr, const char *text, size_t len)
+static void add_line(void *arg, bool continues, const char *text, size_t len)
 {
     struct list *list = arg;
 
@@ -90,16 +90,21 @@ static void on_list_piece(void *arg, const struct fr_output *piece)
 
     switch (piece->kind) {
     case FR_OUTPUT_DATA:
-        if (fr_lines_feed(&list->lines, piece) < 0)
-            list->cut = true;
-        if (!list->cut)
-            return;
-        reply_list(list);
+        if (fr_lines_feed(&list->lines, piece) < 0) {
+            fr_reply_no_memory(fr_held_take(&list->held));
+            free_list(list);
+        } else if (fr_req_hold(list->held.req, list->body.cap + list->lines.bytes) < 0) {
+            fr_req_reply_busy(fr_held_take(&list->held));
+            free_list(list);
+        } else if (list->cut) {
+            reply_list(list);
+        }
         return;
     case FR_OUTPUT_REDIRECT:
         return;
     case FR_OUTPUT_ERROR:
-        if (!list->any && piece->err->code != FR_CODE_JOB_NOT_FOUND) {
+        /* Nobody may take a part for the whole. */
+        if (list->any || list->lines.bytes > 0 || piece->err->code != FR_CODE_JOB_NOT_FOUND) {
             fr_reply_problem(fr_held_take(&list->held), 0, piece->err);
             free_list(list);
             return;
@@ -153,6 +158,7 @@ struct follow {
     struct fr_lines lines;
     struct fr_buf pending; /* what the stream's queue has not taken yet, from `sent` on */
     size_t sent;
+    bool unfinished; /* the last line of what was queued has no end yet */
     bool ended; /* all was told: the stream ends when pending is sent and the job is over */
     uint64_t id;
     struct fr_subscription *subscription; /* while the job is not over, once all was told */
@@ -229,11 +235,14 @@ static void send_pending(struct follow *follow)
         end_with_job(follow);
 }
 
-static void queue_line(void *arg, bool is_stderr, const char *text, size_t len)
+static void queue_line(void *arg, bool continues, const char *text, size_t len)
 {
     struct follow *follow = arg;
 
+    if (follow->unfinished && !continues)
+        fr_buf_putc(&follow->pending, '\n');
     fr_buf_put(&follow->pending, text, len);
+    follow->unfinished = text[len - 1] != '\n';
 }
 
 static void on_stream_gone(void *arg)
