@@ -50,6 +50,9 @@
 "\"jobid\":{\"type\":\"string\"}}},"                                                           \
 "\"CancelRequest\":{\"type\":\"object\",\"additionalProperties\":false,"                     \
 "\"properties\":{\"reason\":{\"type\":\"string\"}}},"                                        \
+"\"StopRequest\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"      \
+"\"instance\":{\"description\":\"Whether the Flux instance ends too: true if not given.\","    \
+"\"type\":\"boolean\"}}},"                                                                     \
 "\"Cancelled\":{\"type\":\"object\",\"required\":[\"Message\",\"id\"],\"properties\":{"        \
 "\"Message\":{\"type\":\"string\"},\"id\":{\"type\":\"string\"}}},"                            \
 "\"Job\":{\"type\":\"object\",\"required\":[\"id\",\"jobid\",\"state\",\"name\"],"             \

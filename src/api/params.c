@@ -9,8 +9,7 @@
 
 #define COUNT_MAX 1000000000L
 
-/* 1, 0, or -1 if it is neither. Python's and JavaScript's spellings are taken. */
-static int read_bool(const char *value)
+int fr_param_read_bool(const char *value)
 {
     static const char *const yes[] = {"", "true", "1", "yes", "on"};
     static const char *const no[] = {"false", "0", "no", "off", "none"};
@@ -41,7 +40,7 @@ void fr_param_check(enum fr_param_type type, const char *name, const char *value
     char pointer[80];
 
     snprintf(pointer, sizeof pointer, "?%.64s", name);
-    if (type == FR_PARAM_BOOL && read_bool(value) < 0)
+    if (type == FR_PARAM_BOOL && fr_param_read_bool(value) < 0)
         fr_problems_add(problems, FR_CODE_INVALID, pointer,
                         "%s must be true or false, not \"%.64s\"", name, value);
     if (type == FR_PARAM_COUNT_OR_ALL && strcmp(value, "-1") == 0)
@@ -56,7 +55,7 @@ void fr_param_check(enum fr_param_type type, const char *name, const char *value
 bool fr_param_bool(const struct fr_req *req, const char *name, bool fallback)
 {
     const char *value = fr_req_query(req, name);
-    int read = value ? read_bool(value) : -1;
+    int read = value ? fr_param_read_bool(value) : -1;
 
     return read < 0 ? fallback : read;
 }

@@ -16,6 +16,9 @@
 void fr_param_check(enum fr_param_type type, const char *name, const char *value,
                     struct fr_problems *problems);
 
+/* 1, 0, or -1 if it is neither. Python's and JavaScript's spellings are taken. */
+int fr_param_read_bool(const char *value);
+
 /* The parameter, or fallback if it is not given (or, where nothing was checked, not readable).
  * A boolean without a value is true. */
 bool fr_param_bool(const struct fr_req *req, const char *name, bool fallback);

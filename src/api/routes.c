@@ -133,6 +133,7 @@ static const struct fr_route routes[] = {
      .role = FR_ROLE_ADMIN,
      .id = "stopService",
      .summary = "Stop the service, and with Flux the instance.",
+     .body = "StopRequest",
      .reply = "Message",
      PARAMS(stop_params),
      .handle = fr_handle_stop},

@@ -5,11 +5,14 @@
 #include <errno.h>
 
 #include "api/api.h"
+#include "api/body.h"
 #include "api/handlers.h"
-#include "api/params.h"
 #include "api/problem.h"
 #include "base/loop.h"
+#include "base/util.h"
 #include "base/version.h"
+
+FR_DEFINE_CLEANUP(json_t *, json, json_decref);
 
 static void put_features(const struct fr_engine_ops *ops, struct fr_buf *body)
 {
@@ -73,8 +76,12 @@ void fr_handle_service(struct fr_req *req)
 void fr_handle_stop(struct fr_req *req)
 {
     struct fr_service *service = fr_api_call(req)->api->service;
-    bool with_instance = fr_param_bool(req, "instance", true);
+    _cleanup_(fr_cleanup_json) json_t *fields = NULL;
+    bool with_instance = true;
+    const struct fr_member members[] = {{"instance", FR_MEMBER_BOOL, &with_instance}};
 
+    if (!fr_body_read(req, members, 1, &fields))
+        return;
     fr_req_set_header(req, "Connection", "close");
     fr_reply_message(req, 200, "The service is stopping.");
     fr_service_stop(service, with_instance, NULL);
