@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "api/api.h"
@@ -32,17 +33,14 @@ struct daemon {
     struct fr_server *server;
     struct fr_timer *patience; /* with requests that wait, once we are stopping */
     char **job_environ;
-    uv_signal_t signals[3];
+    struct fr_poll *signal_poll;
+    int signal_fd;
     bool signalled;     /* told to end by SIGTERM or SIGINT */
     bool with_instance; /* the instance ends with us */
     int status;         /* exit status */
 };
 
 /* --- the end --- */
-
-static void ignore_closed(uv_handle_t *handle)
-{
-}
 
 static void on_engine_closed(void *arg)
 {
@@ -51,12 +49,9 @@ static void on_engine_closed(void *arg)
     fr_service_set_engine(daemon->service, NULL);
     daemon->engine = NULL;
     fr_timer_free(daemon->patience);
-    /* Without their handles, signals would have their default effect: too late for that. */
-    sigset_t all;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
-    for (size_t i = 0; i < FR_ARRAY_SIZE(daemon->signals); i++)
-        uv_close((uv_handle_t *)&daemon->signals[i], ignore_closed);
+    /* They stay blocked: one that comes now does not change how we end. */
+    fr_poll_free(daemon->signal_poll);
+    (void)close(daemon->signal_fd);
 }
 
 static void on_instance_ended(void *arg, const struct fr_error *err)
@@ -106,10 +101,8 @@ static void on_stop(void *arg, bool with_instance, const struct fr_error *err)
  * A second SIGTERM or SIGINT ends at once: whoever sends two does not want to wait. What was
  * acknowledged is safe. SIGHUP never does: a broker that ends may send it at any time.
  */
-static void on_signal(uv_signal_t *handle, int signum)
+static void on_signal(struct daemon *daemon, int signum)
 {
-    struct daemon *daemon = handle->data;
-
     if (signum != SIGHUP && daemon->signalled)
         _exit(EXIT_FAILURE);
     daemon->signalled |= signum != SIGHUP;
@@ -117,20 +110,25 @@ static void on_signal(uv_signal_t *handle, int signum)
     fr_service_stop(daemon->service, false, NULL);
 }
 
-/* SIGHUP is how a Flux broker tells its initial program to end. */
+static void on_signals(void *arg, int status, int events)
+{
+    struct daemon *daemon = arg;
+    struct signalfd_siginfo info;
+
+    (void)status;
+    (void)events;
+    while (read(daemon->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
+        on_signal(daemon, (int)info.ssi_signo);
+}
+
 static int catch_signals(struct daemon *daemon)
 {
-    static const int signums[] = {SIGTERM, SIGINT, SIGHUP};
-
-    for (size_t i = 0; i < FR_ARRAY_SIZE(signums); i++) {
-        int rc = uv_signal_init(&daemon->loop, &daemon->signals[i]);
-        daemon->signals[i].data = daemon;
-        if (rc == 0)
-            rc = uv_signal_start(&daemon->signals[i], on_signal, signums[i]);
-        if (rc < 0)
-            return rc;
-    }
-    return 0;
+    daemon->signal_fd = fr_process_open_signals();
+    if (daemon->signal_fd < 0)
+        return daemon->signal_fd;
+    int rc = fr_poll_create(&daemon->loop, daemon->signal_fd, on_signals, daemon,
+                            &daemon->signal_poll);
+    return rc < 0 ? rc : fr_poll_set(daemon->signal_poll, UV_READABLE);
 }
 
 /* --- the service's news --- */

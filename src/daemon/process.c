@@ -10,12 +10,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/util.h"
 
+/* SIGHUP is how a Flux broker tells its initial program to end. */
+static void signals_that_end(sigset_t *set)
+{
+    (void)sigemptyset(set);
+    (void)sigaddset(set, SIGTERM);
+    (void)sigaddset(set, SIGINT);
+    (void)sigaddset(set, SIGHUP);
+}
+
+int fr_process_open_signals(void)
+{
+    sigset_t set;
+
+    signals_that_end(&set);
+    int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
 int fr_process_prepare(void)
 {
+    sigset_t set;
     int fd;
 
     do {
@@ -26,6 +46,9 @@ int fr_process_prepare(void)
     close(fd);
     /* A kernel without it (before 5.11) leaves what we inherited to the jobs: no harm done. */
     (void)close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
+    signals_that_end(&set);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+        return -errno;
     /* A file over a limit of `ulimit -f` is an error to report, too. */
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
         return -errno;

@@ -10,9 +10,14 @@
 /*
  * Makes sure that descriptors 0, 1 and 2 are open, that no other inherited one reaches a job,
  * and that writing to a closed connection or beyond a file limit is an error and not a signal.
- * 0 or a negative errno.
+ * Blocks SIGTERM, SIGINT and SIGHUP for good, in every thread made later: as long as a thread
+ * is open to them, one that comes in the daemon's last moments kills it, and a clean end is
+ * reported as none. 0 or a negative errno.
  */
 int fr_process_prepare(void);
+
+/* A signalfd(2) for the signals that fr_process_prepare() blocks, or a negative errno. */
+int fr_process_open_signals(void);
 
 /*
  * The environment that jobs start from: env without the variables in `without` (both

@@ -120,6 +120,15 @@ def test_open_streams_do_not_hold_it_up(make_daemon):
     daemon.start()  # so that the job can be ended
 
 
+def test_signals_to_the_very_end_change_nothing(make_daemon):
+    """A thread that is still open to them would be killed by one, and the daemon with it."""
+    for _ in range(5):
+        daemon = make_daemon().start()
+        while daemon.process.poll() is None:
+            os.kill(daemon.pid, signal.SIGHUP)
+        daemon.wait_for_end()
+
+
 def test_a_signal_after_the_call_does_not_cut_it_short(make_daemon):
     daemon = make_daemon().start()
     assert daemon.post("/service/stop").json() == STOPPING
