@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+#include "cli/ask.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/util.h"
+#include "cli/display.h"
+#include "cli/signals.h"
+
+#define TRIES 5         /* of a request that is safe to repeat */
+#define PATIENCE 60.0   /* seconds for a server that has answered before */
+#define PAUSE_FIRST 0.1 /* seconds before the second try; doubles from there */
+#define PAUSE_MAX 5.0   /* also of what the server asks for */
+#define PATH_MAX_BYTES 4096
+
+FR_DEFINE_CLEANUP(json_t *, json, json_decref);
+
+static double now(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+int fr_ask_no_memory(void)
+{
+    fr_say("out of memory");
+    return FR_EXIT_FAILED;
+}
+
+/* --- telling --- */
+
+/* What to do about an error, by its code; NULL: the server's words say it all. */
+static const char *remedy(const char *code)
+{
+    static const struct {
+        enum fr_code code;
+        const char *text;
+    } remedies[] = {
+        {FR_CODE_UNAUTHORIZED, "Set FLUX_USER and FLUX_TOKEN to the daemon's credentials, or "
+                               "name a file with --token-file."},
+        {FR_CODE_FORBIDDEN, "Ask for credentials that may do this."},
+        {FR_CODE_HOST, "Use a name that the server knows, or start it with --allow-host."},
+        {FR_CODE_NOT_FOUND, "This server may be older than this client: 'flux-rest info' tells "
+                            "its version."},
+        {FR_CODE_JOB_NOT_FOUND, "'flux-rest jobs -a' lists the jobs there are."},
+        {FR_CODE_METHOD, "This server may be older than this client: 'flux-rest info' tells "
+                         "its version."},
+        {FR_CODE_UNAVAILABLE, "Try again in a moment; 'flux-rest info' tells how it is."},
+        {FR_CODE_NOT_SENT, "Try again in a moment."},
+        {FR_CODE_OUTCOME_UNKNOWN, "Look before trying again: 'flux-rest jobs -a'."},
+        {FR_CODE_STOPPING, "Try again when the daemon is back."},
+        {FR_CODE_TOO_MANY, "Try again in a moment."},
+    };
+
+    for (size_t i = 0; code && i < FR_ARRAY_SIZE(remedies); i++) {
+        if (strcmp(fr_code_word(remedies[i].code), code) == 0)
+            return remedies[i].text;
+    }
+    return NULL;
+}
+
+/* The option that fills a field of a submit, so that a person finds what to change. */
+static const struct fr_option *option_of(const struct fr_cli *cli, const char *pointer)
+{
+    struct fr_option_walk walk = {.command = cli->args->command};
+    const struct fr_option *option;
+
+    while (*pointer == '/' && (option = fr_option_next(&walk))) {
+        if (option->field && strcmp(option->field, pointer + 1) == 0)
+            return option;
+    }
+    return NULL;
+}
+
+static void tell_each(const struct fr_cli *cli, const json_t *errors)
+{
+    const json_t *error;
+    size_t i;
+
+    json_array_foreach (errors, i, error) {
+        const char *pointer = json_string_value(json_object_get(error, "pointer"));
+        const char *detail = json_string_value(json_object_get(error, "detail"));
+        const struct fr_option *option = pointer ? option_of(cli, pointer) : NULL;
+        if (option)
+            fr_say_more("--%s (%s): %s", option->name, pointer, detail ? detail : "");
+        else
+            fr_say_more("%s%s%s", pointer ? pointer : "", pointer && *pointer ? ": " : "",
+                        detail ? detail : "");
+    }
+}
+
+static int exit_of(long status, const char *code)
+{
+    if (status == 401 || status == 403)
+        return FR_EXIT_CREDENTIALS;
+    if (code && strcmp(code, fr_code_word(FR_CODE_OUTCOME_UNKNOWN)) == 0)
+        return FR_EXIT_UNKNOWN;
+    return FR_EXIT_FAILED;
+}
+
+int fr_ask_refused(const struct fr_cli *cli, const struct fr_reply *reply)
+{
+    _cleanup_(fr_cleanup_json) json_t *problem =
+        reply->body.len ? json_loadb(reply->body.data, reply->body.len, 0, NULL) : NULL;
+    const char *detail = json_string_value(json_object_get(problem, "detail"));
+    const char *message = json_string_value(json_object_get(problem, "Message"));
+    const char *code = json_string_value(json_object_get(problem, "code"));
+    const json_t *errors = json_object_get(problem, "errors");
+
+    if (cli->json && reply->body.len)
+        (void)fr_out_write(STDOUT_FILENO, reply->body.data, reply->body.len);
+    if (json_array_size(errors) > 0) /* the detail is that of the first one */
+        fr_say("%s", message ? message : "the server refused the request");
+    else if (detail || message)
+        fr_say("%s", detail ? detail : message);
+    else
+        fr_say("the server at %s answered with status %ld%s", fr_client_url(cli->client),
+               reply->status, problem ? "" : " and without a reason that can be read");
+    tell_each(cli, errors);
+    if (remedy(code))
+        fr_say_more("%s", remedy(code));
+    return exit_of(reply->status, code);
+}
+
+static int tell_not_there(const struct fr_cli *cli, const struct fr_error *err)
+{
+    fr_say("no server answers at %s: %s", fr_client_url(cli->client), err->text);
+    if (fr_client_is_local(cli->client))
+        fr_say_more("Start one in another terminal: flux-restd, or inside a Flux instance: "
+                    "flux start flux-restd");
+    fr_say_more("Or say where it is, with --url or the variable FLUX_RESTFUL_HOST.");
+    return FR_EXIT_UNREACHABLE;
+}
+
+static int tell_broken_off(const struct fr_cli *cli, const struct fr_request *request,
+                           const struct fr_error *err)
+{
+    bool is_get = strcmp(request->method, "GET") == 0;
+
+    fr_say("the server at %s gave no whole answer: %s", fr_client_url(cli->client), err->text);
+    if (is_get)
+        return FR_EXIT_UNREACHABLE;
+    fr_say_more("It is not known whether it was done: look before trying again.");
+    return FR_EXIT_UNKNOWN;
+}
+
+/* --- asking --- */
+
+static bool is_good(const struct fr_request *request, const struct fr_reply *reply)
+{
+    return (reply->status >= 200 && reply->status < 300) ||
+           (request->if_none && reply->status == 304);
+}
+
+/* Whether another try is worth while, and safe. */
+static bool may_repeat(const struct fr_cli *cli, const struct fr_request *request,
+                       enum fr_outcome outcome, const struct fr_reply *reply, int tries,
+                       double since)
+{
+    bool safe = strcmp(request->method, "GET") == 0 || request->key || request->keys_inside;
+
+    if (!safe || reply->delivered)
+        return false;
+    if (outcome == FR_ANSWERED)
+        return (reply->status == 503 || reply->status == 429 || reply->status == 502) &&
+               tries < TRIES;
+    if (outcome == FR_NOT_THERE)
+        return fr_client_has_answered(cli->client) && now() - since < PATIENCE;
+    return outcome == FR_BROKEN_OFF && tries < TRIES;
+}
+
+static enum fr_outcome ask_again(struct fr_cli *cli, const struct fr_request *request,
+                                 struct fr_reply *reply, struct fr_error *err)
+{
+    double since = now(), pause = PAUSE_FIRST;
+
+    for (int tries = 1;; tries++) {
+        enum fr_outcome outcome = fr_client_ask(cli->client, request, reply, err);
+        if (outcome == FR_ANSWERED && is_good(request, reply))
+            return outcome;
+        if (!may_repeat(cli, request, outcome, reply, tries, since))
+            return outcome;
+        if (outcome == FR_ANSWERED && reply->retry_after > pause)
+            pause = reply->retry_after;
+        if (pause > PAUSE_MAX)
+            pause = PAUSE_MAX;
+        fr_reply_done(reply);
+        if (!fr_signals_sleep(pause))
+            return FR_INTERRUPTED;
+        pause *= 2;
+    }
+}
+
+/* What became of it as an exit code, told; FR_ANSWERED is the caller's. */
+static int tell_outcome(const struct fr_cli *cli, const struct fr_request *request,
+                        enum fr_outcome outcome, const struct fr_error *err)
+{
+    switch (outcome) {
+    case FR_ANSWERED:
+        return FR_EXIT_OK;
+    case FR_NOT_THERE:
+        return tell_not_there(cli, err);
+    case FR_BROKEN_OFF:
+        return tell_broken_off(cli, request, err);
+    case FR_TOO_LARGE:
+        fr_say("the answer of %s is too large to be kept; ask for less",
+               fr_client_url(cli->client));
+        return FR_EXIT_FAILED;
+    case FR_STOPPED:
+        return fr_signals_gave_up() ? FR_EXIT_INTERRUPTED : FR_EXIT_FAILED;
+    case FR_INTERRUPTED:
+        return FR_EXIT_INTERRUPTED;
+    }
+    return FR_EXIT_FAILED;
+}
+
+int fr_ask_quietly(struct fr_cli *cli, const struct fr_request *request, struct fr_reply *reply)
+{
+    struct fr_error err = {.text = ""};
+    enum fr_outcome outcome = ask_again(cli, request, reply, &err);
+
+    if (outcome != FR_ANSWERED)
+        return tell_outcome(cli, request, outcome, &err);
+    return is_good(request, reply) ? FR_EXIT_OK : FR_EXIT_FAILED;
+}
+
+int fr_ask(struct fr_cli *cli, const struct fr_request *request, struct fr_reply *reply)
+{
+    struct fr_error err = {.text = ""};
+    enum fr_outcome outcome = ask_again(cli, request, reply, &err);
+
+    if (outcome != FR_ANSWERED)
+        return tell_outcome(cli, request, outcome, &err);
+    if (is_good(request, reply))
+        return FR_EXIT_OK;
+    return fr_ask_refused(cli, reply);
+}
+
+int fr_ask_parse(const struct fr_reply *reply, json_t **ret)
+{
+    json_error_t error;
+
+    *ret = json_loadb(reply->body.data ? reply->body.data : "", reply->body.len, 0, &error);
+    if (*ret)
+        return FR_EXIT_OK;
+    fr_say("the server's answer is no JSON: %s; is it a flux-restd?", error.text);
+    return FR_EXIT_FAILED;
+}
+
+int fr_ask_json(struct fr_cli *cli, const struct fr_request *request, json_t **ret)
+{
+    struct fr_reply reply;
+    int code = fr_ask(cli, request, &reply);
+
+    if (code == FR_EXIT_OK)
+        code = fr_ask_parse(&reply, ret);
+    fr_reply_done(&reply);
+    return code;
+}
+
+static int pass_on(void *arg, const char *data, size_t len)
+{
+    return fr_out_write(STDOUT_FILENO, data, len);
+}
+
+int fr_ask_through(struct fr_cli *cli, const struct fr_request *request)
+{
+    struct fr_request through = *request;
+    struct fr_reply reply;
+
+    through.on_data = pass_on;
+    int code = fr_ask(cli, &through, &reply);
+    fr_reply_done(&reply);
+    return code;
+}
+
+int fr_ask_done(struct fr_cli *cli, const struct fr_request *request)
+{
+    struct fr_reply reply;
+
+    if (cli->json)
+        return fr_ask_through(cli, request);
+    int code = fr_ask(cli, request, &reply);
+    fr_reply_done(&reply);
+    return code;
+}
+
+char *fr_ask_job_path(const char *id, const char *rest)
+{
+    struct fr_buf path = FR_BUF_INIT(PATH_MAX_BYTES + strlen(rest));
+    char *text = NULL;
+    size_t len;
+
+    fr_buf_puts(&path, "/v1/jobs/");
+    fr_client_put_escaped(&path, id);
+    fr_buf_puts(&path, rest);
+    if (fr_buf_take(&path, &text, &len) < 0)
+        fr_say("'%.40s…' is too long for a job id", id);
+    return text;
+}
+
+int fr_ask_verb(struct fr_cli *cli, const char *id, const char *verb, json_t *body)
+{
+    _cleanup_(fr_cleanup_json) json_t *taken = body;
+    _cleanup_(fr_cleanup_str) char *path = fr_ask_job_path(id, verb);
+    _cleanup_(fr_cleanup_str) char *text = taken ? json_dumps(taken, JSON_COMPACT) : NULL;
+
+    if (!text)
+        return fr_ask_no_memory();
+    if (!path)
+        return FR_EXIT_USAGE;
+    return fr_ask_done(cli, &(struct fr_request){.method = "POST",
+                                                 .path = path,
+                                                 .type = "application/json",
+                                                 .body = text,
+                                                 .body_len = strlen(text)});
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+/*
+ * Asking as a command does: again where that is safe, and with what went wrong told.
+ *
+ * Safe to repeat is a GET, and whatever carries an Idempotency-Key. A server that was not there
+ * at the first question is told at once; one that has answered before is waited for, since a
+ * daemon that is being started again is back in seconds.
+ */
+#ifndef FR_CLI_ASK_H
+#define FR_CLI_ASK_H
+
+#include "cli/run.h"
+
+/*
+ * Asks. FR_EXIT_OK: the status is one of 2xx, or 304 where request->if_none is set; else what
+ * went wrong was told (but for FR_EXIT_INTERRUPTED) and is the exit code. With --json the
+ * server's own words about an error go to standard output. The caller frees reply.
+ */
+int fr_ask(struct fr_cli *cli, const struct fr_request *request, struct fr_reply *reply);
+
+/* The same, without telling: for a status that the caller deals with itself. */
+int fr_ask_quietly(struct fr_cli *cli, const struct fr_request *request,
+                   struct fr_reply *reply);
+
+/* Asks for a JSON document; *ret is new. */
+int fr_ask_json(struct fr_cli *cli, const struct fr_request *request, json_t **ret);
+
+/* Asks, and prints what comes as it comes, held nowhere: for --json. */
+int fr_ask_through(struct fr_cli *cli, const struct fr_request *request);
+
+/* Asks for something that has no result worth reading; with --json prints the reply. */
+int fr_ask_done(struct fr_cli *cli, const struct fr_request *request);
+
+/*
+ * Tells an answer that is an error, and what can be done; with --json also as it is, on
+ * standard output. Returns the exit code.
+ */
+int fr_ask_refused(const struct fr_cli *cli, const struct fr_reply *reply);
+
+/* Reads a reply's body as JSON; says so where it is none. FR_EXIT_OK or FR_EXIT_FAILED. */
+int fr_ask_parse(const struct fr_reply *reply, json_t **ret);
+
+/* Says that there is no memory left, and returns FR_EXIT_FAILED. */
+int fr_ask_no_memory(void);
+
+/*
+ * Sends a JSON body (taken over, NULL: no memory) to /v1/jobs/ID/VERB. As fr_ask_done.
+ */
+int fr_ask_verb(struct fr_cli *cli, const char *id, const char *verb, json_t *body);
+
+/*
+ * "/v1/jobs/ID" and what follows, or NULL (told: no memory). The caller frees it.
+ */
+char *fr_ask_job_path(const char *id, const char *rest);
+
+#endif

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: LGPL-3.0-only
+"""Which server, as whom, and what flux-rest says where that does not work."""
+
+import json
+import re
+import socket
+import threading
+
+import pytest
+from conftest import Rest, client
+from restd import LIMIT, Daemon, skip_unless_possible
+
+TOKEN = "0123456789abcdef"
+
+
+def test_no_server(rest):
+    status, out, err = rest("jobs", env={"FLUX_RESTFUL_HOST": "http://127.0.0.1:1"})
+    assert (status, out) == (3, "")
+    assert "no server answers at http://127.0.0.1:1" in err
+    assert "flux start flux-restd" in err and "--url" in err
+
+
+def test_unix_socket(rest, daemon):
+    url = f"unix:{daemon.folder}/sock"
+    assert re.search(rf"^server +{url}$", rest.ok("--url", url, "info"), re.M)
+    assert rest("--url", url, "run", "echo", "hi") == (0, "hi\n", "")
+    status, _, err = rest("--url", "unix:/nonexistent", "info")
+    assert status == 3 and "unix:/nonexistent" in err
+
+
+def test_a_host_without_a_scheme(rest, daemon):
+    rest.ok("--url", f"127.0.0.1:{daemon.port}", "info")
+    rest.ok("--url", f"http://127.0.0.1:{daemon.port}/", "info")
+
+
+@pytest.mark.parametrize(
+    "url, part",
+    [
+        ("ftp://x", "of no kind"),
+        ("http://", "cannot be read"),
+        ("unix:relative", "no absolute path"),
+        ("http://me:topsecret@x", "FLUX_TOKEN"),
+        ("http://x/?a=b", "query"),
+    ],
+)
+def test_a_bad_url(rest, url, part):
+    status, out, err = rest("info", "--url", url)
+    assert (status, out) == (2, "")
+    assert part in err and "topsecret" not in err
+
+
+def test_a_proxy_is_not_asked_for_this_machine(rest):
+    rest.ok("info", env={"http_proxy": "http://127.0.0.1:1", "ALL_PROXY": "http://127.0.0.1:1"})
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    """A daemon that demands credentials of everyone."""
+    skip_unless_possible("local")
+    folder = tmp_path_factory.mktemp("guarded")
+    env = {"FLUX_USER": "me", "FLUX_TOKEN": TOKEN, "FLUX_REQUIRE_AUTH": "true"}
+    one = Daemon(folder, env=env)
+    one.session.auth = ("me", TOKEN)
+    try:
+        yield Rest(one.start().url, folder)
+    finally:
+        one.session.auth = ("me", TOKEN)
+        one.finish()
+
+
+def test_credentials(guarded):
+    good = {"FLUX_USER": "me", "FLUX_TOKEN": TOKEN}
+    assert json.loads(guarded.ok("info", "--json", env=good))["identified_by"] == "basic"
+    bearer = json.loads(guarded.ok("info", "--json", env={"FLUX_TOKEN": TOKEN}))
+    assert bearer["identified_by"] == "bearer"
+    for env in ({}, {"FLUX_USER": "me", "FLUX_TOKEN": "wrongtoken"}):
+        status, out, err = guarded("info", env=env)
+        assert (status, out) == (4, "")
+        assert "FLUX_USER and FLUX_TOKEN" in err and "wrongtoken" not in err
+
+
+def test_token_file(guarded, tmp_path):
+    path = tmp_path / "token"
+    path.write_text(TOKEN + "\n")
+    path.chmod(0o600)
+    guarded.ok("info", "--token-file", str(path))
+    path.chmod(0o640)
+    status, _, err = guarded("info", "--token-file", str(path))
+    assert status == 2 and "chmod 600" in err and TOKEN not in err
+    path.chmod(0o600)
+    path.write_text("")
+    assert guarded("info", "--token-file", str(path))[0] == 2
+    assert guarded("info", "--token-file", str(tmp_path))[0] == 2
+    assert guarded("info", "--token-file", "/nonexistent")[0] == 2
+
+
+def is_whole(request):
+    head, end, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"\r\nContent-Length: (\d+)", head)
+    return bool(end) and len(body) >= (int(length[1]) if length else 0)
+
+
+class Odd:
+    """A server that answers each connection with the next of some texts, or drops it."""
+
+    def __init__(self, *answers):
+        self.answers = answers
+        self.requests = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.settimeout(LIMIT)
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+
+    def serve(self):
+        for answer in self.answers:
+            sock, _ = self.listener.accept()
+            with sock:
+                sock.settimeout(LIMIT)
+                request = b""
+                while not is_whole(request):
+                    request += sock.recv(65536)
+                self.requests.append(request)
+                sock.sendall(answer)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.thread.join(LIMIT)
+        self.listener.close()
+        assert len(self.requests) == len(self.answers)
+
+
+def body_of(request):
+    return json.loads(request.partition(b"\r\n\r\n")[2])
+
+
+def answer(status, body, *headers):
+    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", "Connection: close"]
+    return "\r\n".join([*lines, *headers, "", body]).encode()
+
+
+def problem(status, code, *headers):
+    body = {"status": status, "code": code, "detail": f"the detail of {code}", "errors": []}
+    return answer(status, json.dumps(body), "Content-Type: application/problem+json", *headers)
+
+
+SERVICE = answer(200, '{"version": "9"}')
+SUBMITTED = answer(201, '{"id": 1, "jobid": "ƒ2"}'.replace("ƒ", "\\u0192"))
+
+
+def test_a_get_is_tried_again(rest):
+    with Odd(b"", problem(503, "unavailable", "Retry-After: 0"), SERVICE) as odd:
+        assert "9" in rest.ok("info", "--url", odd.url)
+    assert len(odd.requests) == 3
+
+
+def test_what_cannot_be_repeated_is_not(rest):
+    with Odd(b"") as odd:
+        status, _, err = rest("cancel", "f2", "--url", odd.url)
+    assert status == 5
+    assert "not known whether it was done" in err
+
+
+def test_a_submit_is_repeated_with_its_key(rest):
+    with Odd(b"", problem(503, "unavailable", "Retry-After: 0"), SUBMITTED) as odd:
+        assert rest.ok("--url", odd.url, "submit", "true") == "ƒ2\n"
+    keys = {re.search(rb"Idempotency-Key: (\w{32})\r", request)[1] for request in odd.requests}
+    assert len(odd.requests) == 3 and len(keys) == 1
+
+
+def test_the_body_of_a_submit(rest, tmp_path):
+    (tmp_path / "input").write_text("some text\n")
+    words = ["-x", "-N2", "-o", "a.b=1", "-o", "c", "--requires=gpu", "--input=input",
+             "--dependency=afterok:f2", "--dependency=afterany:f3", "--cwd=/", "--env=-A",
+             "--time-limit=90s", "-l", "-S", "user.x={}",
+             "--rlimit=nofile=512", "prog", "-x"]  # fmt: skip
+    with Odd(SUBMITTED) as odd:
+        rest.ok("submit", "--url", odd.url, *words)
+    assert body_of(odd.requests[0]) == {
+        "command": ["prog", "-x"], "exclusive": True, "num_nodes": 2, "runtime": 90.0,
+        "option_flags": {"a.b": "1", "c": "1"}, "constraints": "gpu", "stdin": "some text\n",
+        "dependencies": ["afterok:f2", "afterany:f3"], "workdir": "/", "envars": {"A": None},
+        "label_io": True, "attributes": {"x": {}},
+        "rlimits": {"nofile": "512"},
+    }  # fmt: skip
+
+
+def test_no_credentials_without_need(rest):
+    with Odd(SERVICE) as odd:
+        rest.ok("info", "--url", odd.url)
+    assert b"Authorization" not in odd.requests[0]
+
+
+def test_redirects_are_not_followed(rest):
+    with Odd(answer(302, "", "Location: http://127.0.0.1:1/")) as odd:
+        status, _, err = rest("info", "--url", odd.url)
+    assert status == 1 and "status 302" in err
+
+
+def test_no_flux_restd_at_all(rest):
+    with Odd(answer(200, "<html>")) as odd:
+        status, _, err = rest("info", "--url", odd.url)
+    assert status == 1 and "is it a flux-restd?" in err
+
+
+def test_escapes_in_an_errors_text_are_shown(rest):
+    body = json.dumps({"detail": "bad \x1b[31m\ntext", "errors": []})
+    with Odd(answer(400, body)) as odd:
+        status, _, err = rest("info", "--url", odd.url)
+    assert status == 1 and r"bad \x1b[31m\ntext" in err
+
+
+def test_an_answer_that_comes_late(rest):
+    with Odd(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{") as odd:
+        status, _, err = rest("cancel", "f2", "--url", odd.url)
+    assert status == 5 and odd.requests
+
+
+def test_help_and_version(rest):
+    assert "Commands:" in rest.ok("--help")
+    assert "Examples:" in rest.ok("jobs", "--help")
+    assert re.fullmatch(r"flux-rest \d+\.\d+\.\d+\n", rest.ok("--version"))
+    assert client().name == "flux-rest"
+
+
+def test_stop(tmp_path):
+    one = Daemon(tmp_path).start()
+    rest = Rest(one.url, tmp_path)
+    status, out, err = rest("stop")
+    assert (status, out) == (0, "") and "is stopping" in err
+    one.wait_for_end()
+    assert rest("info")[0] == 3
+
+
+# The answer to a bulk submit: a line for each job, in order.
+
+LINES = answer(
+    200,
+    '{"status": 201, "id": 1, "jobid": "\\u01922"}\n'
+    '{"status": 400, "detail": "no", "errors": [{"pointer": "/num_tasks", "detail": "bad"}]}\n'
+    '{"status": 201, "id": 2, "jobid": "\\u01923"}\n',
+    "Content-Type: application/x-ndjson",
+)
+JOBS = '# three jobs\n\necho "a b"\n{"command": "b", "num_tasks": 0}\nc\n'
+
+
+def test_bulksubmit(rest, tmp_path):
+    with Odd(b"", LINES) as odd:
+        status, out, err = rest("bulksubmit", "--url", odd.url, "-c2", "--cwd=/", data=JOBS)
+    assert (status, out) == (1, "ƒ2\nƒ3\n")
+    assert "standard input, line 4: bad" in err
+    assert "2 jobs submitted, 1 refused" in err
+    first, second = (r.partition(b"\r\n\r\n")[2] for r in odd.requests)
+    assert first == second  # with the keys of the first try
+    lines = [json.loads(line) for line in first.splitlines()]
+    keys = {line.pop("key") for line in lines}
+    assert len(keys) == 3
+    assert lines == [
+        {"command": 'echo "a b"', "cores_per_task": 2, "workdir": "/"},
+        {"command": "b", "num_tasks": 0, "cores_per_task": 2, "workdir": "/"},
+        {"command": "c", "cores_per_task": 2, "workdir": "/"},
+    ]
+
+
+def test_bulksubmit_of_a_file(rest, tmp_path):
+    (tmp_path / "jobs").write_text("{not json\n\0\nok\n")
+    body = '{"status": 201, "id": 1, "jobid": "\\u01922"}\n'
+    with Odd(answer(200, body)) as odd:
+        status, out, err = rest("bulksubmit", "--json", "--url", odd.url, "jobs")
+    assert (status, out) == (1, body)
+    assert "jobs, line 1:" in err and "jobs, line 2: it is longer than 1 MiB" in err
+    assert rest("bulksubmit", "nonexistent")[0] == 2
+    with Odd(answer(200, body + body)) as odd:
+        assert rest("bulksubmit", "--url", odd.url, data="a\n")[0] == 1
+    with Odd(answer(200, body)) as odd:
+        assert rest("bulksubmit", "--url", odd.url, data="a\nb\n")[0] == 5
