@@ -13,7 +13,7 @@
 
 static bool is_up(const struct fr_node *node)
 {
-    return node->state != FR_NODE_DOWN && node->state != FR_NODE_OFFLINE;
+    return node->state < FR_NODE_DOWN || node->state == FR_NODE_DRAINED;
 }
 
 /* Several brokers of one machine bear one name: it is listed once, as older servers do. */
@@ -45,6 +45,7 @@ static void put_details(const struct fr_node *nodes, size_t count, struct fr_buf
         [FR_NODE_FREE] = "free",           [FR_NODE_PARTLY] = "partly",
         [FR_NODE_ALLOCATED] = "allocated", [FR_NODE_DOWN] = "down",
         [FR_NODE_DRAINED] = "drained",     [FR_NODE_OFFLINE] = "offline",
+        [FR_NODE_EXCLUDED] = "excluded",
     };
 
     for (size_t i = 0; i < count; i++) {

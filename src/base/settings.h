@@ -26,12 +26,13 @@ enum fr_auth_choice { FR_AUTH_CREDENTIALS, FR_AUTH_NONE };
 
 /* All values, as read. Texts are owned here. */
 struct fr_settings {
-    char **listen;       /* --listen, repeatable; if none was given, one made of host and port.
-                            NULL-terminated, never empty once read */
-    char *host;          /* HOST */
-    unsigned int port;   /* PORT; 0: any free one */
-    int engine;          /* enum fr_engine_choice */
-    char *flux_uri;      /* NULL: as Flux finds it */
+    char **listen;     /* --listen, repeatable; if none was given, one made of host and port.
+                          NULL-terminated, never empty once read */
+    char *host;        /* HOST */
+    unsigned int port; /* PORT; 0: any free one */
+    int engine;        /* enum fr_engine_choice */
+    char *flux_uri;    /* NULL: as Flux finds it */
+    unsigned int flux_requests, flux_seconds;
     char *state_dir;     /* local engine; NULL only where no home directory is known */
     char *shell;         /* the job shell's program; NULL: beside the daemon or in libexec */
     uint64_t output_max; /* bytes of output kept per job */

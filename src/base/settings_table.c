@@ -54,6 +54,13 @@ const struct fr_setting fr_settings_table[] = {
      {"FLUX_RESTD_ENGINE"}, CHOICE(engine, engines), .preset = "auto"},
     {"Engine", "flux-uri", "URI", "The Flux instance to serve.",
      {"FLUX_RESTD_FLUX_URI"}, STRING(flux_uri), .preset_doc = "as Flux finds it, by FLUX_URI"},
+    {"Engine", "flux-requests", "NUMBER",
+     "Most requests to Flux that wait for their answer at a time; more are refused.",
+     {"FLUX_RESTD_FLUX_REQUESTS"}, UINT(flux_requests, 1, 16384), .preset = "4096"},
+    {"Engine", "flux-seconds", "NUMBER",
+     "Time for Flux to answer a request. Flux counts as lost when nothing is heard of it for a "
+     "third of that.",
+     {"FLUX_RESTD_FLUX_SECONDS"}, UINT(flux_seconds, 1, 30), .preset = "30"},
     {"Engine", "state-dir", "DIR", "Where the local engine keeps its jobs.",
      {"FLUX_RESTD_STATE_DIR"}, STRING(state_dir),
      .preset_doc = "flux-restd in XDG_STATE_HOME or ~/.local/state"},

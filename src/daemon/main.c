@@ -199,7 +199,11 @@ static int create_engine(struct daemon *daemon, struct fr_error *err)
     if (choice == FR_ENGINE_LOCAL)
         return create_local(daemon, err);
     return fr_flux_create(&daemon->loop,
-                          &(struct fr_flux_options){.uri = daemon->settings.flux_uri},
+                          &(struct fr_flux_options){
+                              .uri = daemon->settings.flux_uri,
+                              .requests = daemon->settings.flux_requests,
+                              .seconds = daemon->settings.flux_seconds,
+                          },
                           fr_service_sink(daemon->service), &daemon->engine, err);
 }
 

@@ -75,7 +75,8 @@ enum fr_node_state {
     FR_NODE_ALLOCATED,
     FR_NODE_DOWN,
     FR_NODE_DRAINED,
-    FR_NODE_OFFLINE
+    FR_NODE_OFFLINE,
+    FR_NODE_EXCLUDED /* by the instance's configuration: no job is given it */
 };
 
 struct fr_node {
@@ -267,6 +268,8 @@ int fr_local_create(uv_loop_t *loop, const struct fr_local_options *options,
 /* What the Flux engine is made with. */
 struct fr_flux_options {
     const char *uri; /* NULL: FLUX_URI, or the enclosing instance, as flux_open(3) finds it */
+    unsigned int requests; /* most that wait for Flux's answer at a time; 0: 4096 */
+    unsigned int seconds;  /* that Flux may take to answer one; 0: 30 */
 };
 
 /* Makes the Flux engine, closed. -ENOSYS with err where it was not built in. */

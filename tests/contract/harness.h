@@ -128,8 +128,8 @@ const char *harness_path(const char *name);
 
 /* The groups of tests, each a NULL-terminated part of the suite. */
 extern const struct CMUnitTest contract_run_tests[], contract_output_tests[],
-    contract_verb_tests[], contract_life_tests[];
+    contract_verb_tests[], contract_steer_tests[], contract_life_tests[];
 extern const size_t contract_run_count, contract_output_count, contract_verb_count,
-    contract_life_count;
+    contract_steer_count, contract_life_count;
 
 #endif

@@ -31,6 +31,8 @@ int main(int argc, char **argv)
                                       NULL, NULL);
     failed +=
         _cmocka_run_group_tests("verbs", contract_verb_tests, contract_verb_count, NULL, NULL);
+    failed += _cmocka_run_group_tests("steer", contract_steer_tests, contract_steer_count, NULL,
+                                      NULL);
     failed +=
         _cmocka_run_group_tests("life", contract_life_tests, contract_life_count, NULL, NULL);
     harness_clean();

@@ -19,6 +19,9 @@
 /* How often deadlines are looked at, and how long the thread may take to end. */
 #define TICK_MS 500
 #define CLOSE_MS 5000
+/* For who leaves it to us. */
+#define REQUESTS_PRESET 4096u
+#define SECONDS_PRESET 30u
 
 static struct fr_flux *of(struct fr_engine *engine)
 {
@@ -265,10 +268,16 @@ static const struct fr_engine_ops flux_ops = {
     .submit = fr_flux_submit,
     .cancel = fr_flux_cancel,
     .kill = fr_flux_kill,
+    .urgency = fr_flux_urgency,
+    .duration = fr_flux_duration,
+    .lookup = fr_flux_lookup,
     .output = fr_flux_output,
     .output_pause = fr_flux_output_pause,
     .output_free = fr_flux_output_free,
     .nodes = fr_flux_nodes,
+    .drain = fr_flux_drain,
+    .undrain = fr_flux_undrain,
+    .queues = fr_flux_queues,
     .shutdown = fr_flux_shutdown,
 };
 
@@ -297,6 +306,8 @@ int fr_flux_create(uv_loop_t *loop, const struct fr_flux_options *options,
     flux->base.ops = &flux_ops;
     flux->loop = loop;
     flux->sink = sink;
+    flux->requests_max = options->requests ? options->requests : REQUESTS_PRESET;
+    flux->patience_ms = (options->seconds ? options->seconds : SECONDS_PRESET) * 1000u;
     TAILQ_INIT(&flux->waiting);
     TAILQ_INIT(&flux->late);
     TAILQ_INIT(&flux->decided);

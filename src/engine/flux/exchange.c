@@ -100,11 +100,23 @@ void fr_flux_nodes_free(struct fr_flux_nodes *nodes)
     free(nodes);
 }
 
+void fr_flux_queues_free(struct fr_flux_queues *queues)
+{
+    if (!queues)
+        return;
+    free(queues->queues);
+    free(queues->texts);
+    free(queues);
+}
+
 void fr_flux_request_free(struct fr_flux_request *request)
 {
     if (!request)
         return;
     free(request->text);
+    free(request->reason);
+    free(request->found);
+    fr_flux_queues_free(request->queues);
     fr_flux_nodes_free(request->nodes);
     free(request);
 }
@@ -112,7 +124,7 @@ void fr_flux_request_free(struct fr_flux_request *request)
 void fr_flux_request_unanswered(struct fr_flux_request *request, bool sent, const char *why)
 {
     request->failed = true;
-    if (request->item.kind == FR_FLUX_NODES)
+    if (fr_flux_only_asks(&request->item))
         (void)fr_error_set(&request->err, EAGAIN, FR_CODE_UNAVAILABLE, "%s", why);
     else if (sent)
         (void)fr_error_set(

@@ -21,8 +21,8 @@
 #include "base/queue.h"
 #include "engine/engine.h"
 
-/* Requests that are out at a time, and bytes of jobspecs in them. */
-#define FR_FLUX_REQUESTS_MAX 4096
+/* Requests that can be let out at a time, whatever the settings say; bytes of their texts. */
+#define FR_FLUX_REQUESTS_MAX 16384
 #define FR_FLUX_BYTES_MAX ((size_t)64 << 20)
 /* Commands in the queue plus streams that will need one more to end. */
 #define FR_FLUX_COMMANDS_MAX 4096
@@ -34,8 +34,15 @@ enum fr_flux_kind {
     FR_FLUX_SUBMIT,
     FR_FLUX_CANCEL,
     FR_FLUX_KILL,
+    FR_FLUX_URGENCY,
+    FR_FLUX_DURATION,
+    FR_FLUX_DRAIN,
+    FR_FLUX_UNDRAIN,
     FR_FLUX_SHUTDOWN,
+    /* requests that only ask */
+    FR_FLUX_LOOKUP,
     FR_FLUX_NODES,
+    FR_FLUX_QUEUES,
     /* commands */
     FR_FLUX_WATCH,
     FR_FLUX_UNWATCH,
@@ -75,12 +82,23 @@ struct fr_flux_nodes {
     struct fr_flux_size size; /* what jobs can use: without excluded nodes */
 };
 
+/* The answer to FR_FLUX_QUEUES: one allocation each for the array and its texts. */
+struct fr_flux_queues {
+    struct fr_queue *queues;
+    size_t count;
+    char *texts;
+};
+
+struct fr_flux_thread;
+
 struct fr_flux_request {
     struct fr_flux_item item;
     /* set before it is lent */
     uint64_t id;
-    int number; /* urgency or signal */
-    char *text; /* jobspec or note, or NULL */
+    int number;     /* urgency, signal or enum fr_lookup */
+    double seconds; /* duration */
+    char *text;     /* jobspec, note or targets, or NULL */
+    char *reason;   /* of a drain, or NULL */
     size_t bytes;
     atomic_int fate;
     /* set by the Flux thread before it gives it back */
@@ -88,7 +106,10 @@ struct fr_flux_request {
     struct fr_error err;
     uint64_t ret_id;
     struct fr_flux_nodes *nodes;
+    struct fr_flux_queues *queues;
+    char *found; /* by a lookup */
     /* the Flux thread's own while lent */
+    struct fr_flux_thread *thread;
     void *futures[2];
     TAILQ_ENTRY(fr_flux_request) flight;
     /* the loop's own at all times */
@@ -96,6 +117,8 @@ struct fr_flux_request {
         fr_submit_f submit;
         fr_done_f done;
         fr_nodes_f nodes;
+        fr_queues_f queues;
+        fr_lookup_f lookup;
     } cb;
     void *arg;
     uint64_t due;  /* uv_now() after which it is answered without Flux */
@@ -183,6 +206,7 @@ void fr_flux_item_drop(struct fr_flux_link *link, struct fr_flux_item *item);
 /* Frees a request; NULL is allowed. */
 void fr_flux_request_free(struct fr_flux_request *request);
 void fr_flux_nodes_free(struct fr_flux_nodes *nodes);
+void fr_flux_queues_free(struct fr_flux_queues *queues);
 
 /*
  * Fills request's failure for when Flux gave no answer: what it means depends on whether the
@@ -192,7 +216,13 @@ void fr_flux_request_unanswered(struct fr_flux_request *request, bool sent, cons
 
 static inline bool fr_flux_is_request(const struct fr_flux_item *item)
 {
-    return item->kind <= FR_FLUX_NODES;
+    return item->kind <= FR_FLUX_QUEUES;
+}
+
+/* Whether it changes nothing, so that nobody needs to know whether it went out. */
+static inline bool fr_flux_only_asks(const struct fr_flux_item *item)
+{
+    return fr_flux_is_request(item) && item->kind >= FR_FLUX_LOOKUP;
 }
 
 #endif

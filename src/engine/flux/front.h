@@ -42,6 +42,8 @@ struct fr_flux {
     struct fr_flux_requests late;    /* lent, answered without Flux */
     struct fr_flux_requests decided; /* never lent; to be answered from the loop */
     size_t nrequests, bytes;
+    size_t requests_max;  /* let out at a time */
+    uint64_t patience_ms; /* until one that got no answer is answered without Flux */
 
     struct fr_output_watch *slots[FR_FLUX_WATCHES_MAX];
     struct fr_flux_watches ready; /* have something to tell, but not from inside a call */
@@ -62,7 +64,17 @@ void fr_flux_submit(struct fr_engine *engine, struct fr_jobspec *spec, int urgen
 void fr_flux_cancel(struct fr_engine *engine, uint64_t id, const char *note, fr_done_f cb,
                     void *arg);
 void fr_flux_kill(struct fr_engine *engine, uint64_t id, int signum, fr_done_f cb, void *arg);
+void fr_flux_urgency(struct fr_engine *engine, uint64_t id, int urgency, fr_done_f cb,
+                     void *arg);
+void fr_flux_duration(struct fr_engine *engine, uint64_t id, double seconds, fr_done_f cb,
+                      void *arg);
+void fr_flux_lookup(struct fr_engine *engine, uint64_t id, enum fr_lookup what, fr_lookup_f cb,
+                    void *arg);
 void fr_flux_nodes(struct fr_engine *engine, fr_nodes_f cb, void *arg);
+void fr_flux_drain(struct fr_engine *engine, const char *targets, const char *reason,
+                   fr_done_f cb, void *arg);
+void fr_flux_undrain(struct fr_engine *engine, const char *targets, fr_done_f cb, void *arg);
+void fr_flux_queues(struct fr_engine *engine, fr_queues_f cb, void *arg);
 void fr_flux_shutdown(struct fr_engine *engine, fr_done_f cb, void *arg);
 
 /* A request came back from the Flux thread. */

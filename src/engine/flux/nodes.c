@@ -239,9 +239,6 @@ static int mark_states(struct gather *gather, const json_t *down, const json_t *
     const char *ranks;
     int rc = each_rank(down, gather, mark_down);
 
-    if (rc == 0)
-        rc = mark_set(gather, json_string_value(json_object_get(status, "exclude")),
-                      FR_NODE_DOWN, NULL);
     json_object_foreach (drain, ranks, info) {
         const char *reason = json_string_value(json_object_get(info, "reason"));
         if (rc == 0)
@@ -250,6 +247,9 @@ static int mark_states(struct gather *gather, const json_t *down, const json_t *
     if (rc == 0)
         rc = mark_set(gather, json_string_value(json_object_get(status, "offline")),
                       FR_NODE_OFFLINE, NULL);
+    if (rc == 0) /* whatever else is true of it, no job is ever given it */
+        rc = mark_set(gather, json_string_value(json_object_get(status, "exclude")),
+                      FR_NODE_EXCLUDED, NULL);
     return rc;
 }
 
@@ -321,27 +321,22 @@ static int read_answers(struct fr_flux_request *request)
 static void on_answer(flux_future_t *f, void *arg)
 {
     struct fr_flux_request *request = arg;
-    struct fr_flux_thread *thread = flux_future_aux_get(f, "thread");
 
     if (!flux_future_is_ready(request->futures[0]) ||
         !flux_future_is_ready(request->futures[1]))
         return;
     request->failed = read_answers(request) < 0;
-    TAILQ_REMOVE(&thread->flight, request, flight);
-    fr_flux_return(thread, request);
+    fr_flux_answered(request);
 }
 
-int fr_flux_nodes_send(struct fr_flux_thread *thread, struct fr_flux_request *request)
+int fr_flux_nodes_send(struct fr_flux_request *request)
 {
     static const char *const topics[] = {"resource.sched-status", "resource.status"};
 
     for (size_t i = 0; i < FR_ARRAY_SIZE(topics); i++) {
-        flux_future_t *f = flux_rpc(thread->h, topics[i], NULL, 0, 0);
-        request->futures[i] = f;
-        if (!f || flux_future_aux_set(f, "thread", thread, NULL) < 0 ||
-            flux_future_then(f, -1., on_answer, request) < 0)
-            return -1; /* fr_flux_return() drops what was sent: it only asks */
+        flux_future_t *f = flux_rpc(request->thread->h, topics[i], NULL, 0, 0);
+        if (fr_flux_then(request, i, f, on_answer) < 0)
+            return -1;
     }
-    TAILQ_INSERT_TAIL(&thread->flight, request, flight);
     return 0;
 }

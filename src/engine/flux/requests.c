@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: LGPL-3.0-only
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/util.h"
 #include "engine/flux/front.h"
-
-/* Milliseconds until a request that got no answer is answered without Flux. */
-#define PATIENCE_MS 30000
 
 static struct fr_flux *of(struct fr_engine *engine)
 {
@@ -21,14 +20,25 @@ static void answer(struct fr_flux_request *request)
     const struct fr_error *err = request->failed ? &request->err : NULL;
 
     request->answered = true;
-    if (request->item.kind == FR_FLUX_SUBMIT)
+    switch (request->item.kind) {
+    case FR_FLUX_SUBMIT:
         request->cb.submit(request->arg, request->ret_id, err);
-    else if (request->item.kind != FR_FLUX_NODES)
+        break;
+    case FR_FLUX_NODES:
+        request->cb.nodes(request->arg, err ? NULL : request->nodes->nodes,
+                          err ? 0 : request->nodes->count, err);
+        break;
+    case FR_FLUX_QUEUES:
+        request->cb.queues(request->arg, err ? NULL : request->queues->queues,
+                           err ? 0 : request->queues->count, err);
+        break;
+    case FR_FLUX_LOOKUP:
+        request->cb.lookup(request->arg, err ? NULL : request->found,
+                           err ? 0 : strlen(request->found), err);
+        break;
+    default:
         request->cb.done(request->arg, err);
-    else if (err)
-        request->cb.nodes(request->arg, NULL, 0, err);
-    else
-        request->cb.nodes(request->arg, request->nodes->nodes, request->nodes->count, NULL);
+    }
 }
 
 static void done_with(struct fr_flux *flux, struct fr_flux_request *request)
@@ -90,9 +100,12 @@ static void give_up_on(struct fr_flux *flux, struct fr_flux_request *request, co
 void fr_flux_requests_expire(struct fr_flux *flux, uint64_t now)
 {
     struct fr_flux_request *request;
+    char why[80];
 
+    (void)snprintf(why, sizeof why, "Flux did not answer within %" PRIu64 " seconds.",
+                   flux->patience_ms / 1000);
     while ((request = TAILQ_FIRST(&flux->waiting)) && request->due <= now)
-        give_up_on(flux, request, "Flux did not answer within 30 seconds.");
+        give_up_on(flux, request, why);
 }
 
 void fr_flux_requests_stop(struct fr_flux *flux)
@@ -150,12 +163,15 @@ static int check(struct fr_flux *flux, struct fr_flux_request *request)
     if (!flux->has_thread)
         return fr_error_set(&request->err, ENOTCONN, FR_CODE_UNAVAILABLE,
                             "The Flux engine is not open.");
-    if (flux->lost)
-        return fr_error_set(&request->err, ENOTCONN, FR_CODE_UNAVAILABLE, "%s",
-                            flux->lost_text);
-    if (flux->nrequests > FR_FLUX_REQUESTS_MAX || flux->bytes > FR_FLUX_BYTES_MAX)
-        return fr_error_set(&request->err, EAGAIN, FR_CODE_UNAVAILABLE,
-                            "Flux is behind with what it was asked before; try again later.");
+    if (flux->lost) {
+        fr_flux_request_unanswered(request, false, flux->lost_text);
+        return -ENOTCONN;
+    }
+    if (flux->nrequests > flux->requests_max || flux->bytes > FR_FLUX_BYTES_MAX) {
+        fr_flux_request_unanswered(request, false,
+                                   "Flux is behind with what it was asked before.");
+        return -EAGAIN;
+    }
     return 0;
 }
 
@@ -173,7 +189,7 @@ static void lend(struct fr_flux *flux, struct fr_flux_request *request)
         decide(flux, request);
         return;
     }
-    request->due = uv_now(flux->loop) + PATIENCE_MS;
+    request->due = uv_now(flux->loop) + flux->patience_ms;
     TAILQ_INSERT_TAIL(&flux->waiting, request, entry);
     /* There is room: the queue has as many places as requests are let out. */
     (void)fr_queue_push(flux->link->to_flux, &request->item);
@@ -208,20 +224,36 @@ void fr_flux_submit(struct fr_engine *engine, struct fr_jobspec *spec, int urgen
         no_memory(flux, request);
 }
 
-static void lend_verb(struct fr_engine *engine, enum fr_flux_kind kind, uint64_t id, int number,
-                      const char *text, fr_done_f cb, void *arg)
+/* What a verb without a result says of itself; 0 and NULL for what it does not need. */
+struct verb {
+    enum fr_flux_kind kind;
+    uint64_t id;
+    int number;
+    double seconds;
+    const char *text, *reason;
+};
+
+static int copy(const char *text, char **ret)
+{
+    *ret = text ? strdup(text) : NULL;
+    return text && !*ret ? -ENOMEM : 0;
+}
+
+static void lend_verb(struct fr_engine *engine, const struct verb *verb, fr_done_f cb,
+                      void *arg)
 {
     struct fr_flux *flux = of(engine);
-    struct fr_flux_request *request = request_create(flux, kind, arg);
+    struct fr_flux_request *request = request_create(flux, verb->kind, arg);
 
     if (!request) {
         cb(arg, &out_of_memory);
         return;
     }
     request->cb.done = cb;
-    request->id = id;
-    request->number = number;
-    if (text && !(request->text = strdup(text)))
+    request->id = verb->id;
+    request->number = verb->number;
+    request->seconds = verb->seconds;
+    if (copy(verb->text, &request->text) < 0 || copy(verb->reason, &request->reason) < 0)
         no_memory(flux, request);
     else
         lend(flux, request);
@@ -230,17 +262,44 @@ static void lend_verb(struct fr_engine *engine, enum fr_flux_kind kind, uint64_t
 void fr_flux_cancel(struct fr_engine *engine, uint64_t id, const char *note, fr_done_f cb,
                     void *arg)
 {
-    lend_verb(engine, FR_FLUX_CANCEL, id, 0, note, cb, arg);
+    lend_verb(engine, &(struct verb){.kind = FR_FLUX_CANCEL, .id = id, .text = note}, cb, arg);
 }
 
 void fr_flux_kill(struct fr_engine *engine, uint64_t id, int signum, fr_done_f cb, void *arg)
 {
-    lend_verb(engine, FR_FLUX_KILL, id, signum, NULL, cb, arg);
+    lend_verb(engine, &(struct verb){.kind = FR_FLUX_KILL, .id = id, .number = signum}, cb,
+              arg);
+}
+
+void fr_flux_urgency(struct fr_engine *engine, uint64_t id, int urgency, fr_done_f cb,
+                     void *arg)
+{
+    lend_verb(engine, &(struct verb){.kind = FR_FLUX_URGENCY, .id = id, .number = urgency}, cb,
+              arg);
+}
+
+void fr_flux_duration(struct fr_engine *engine, uint64_t id, double seconds, fr_done_f cb,
+                      void *arg)
+{
+    lend_verb(engine, &(struct verb){.kind = FR_FLUX_DURATION, .id = id, .seconds = seconds},
+              cb, arg);
+}
+
+void fr_flux_drain(struct fr_engine *engine, const char *targets, const char *reason,
+                   fr_done_f cb, void *arg)
+{
+    lend_verb(engine, &(struct verb){.kind = FR_FLUX_DRAIN, .text = targets, .reason = reason},
+              cb, arg);
+}
+
+void fr_flux_undrain(struct fr_engine *engine, const char *targets, fr_done_f cb, void *arg)
+{
+    lend_verb(engine, &(struct verb){.kind = FR_FLUX_UNDRAIN, .text = targets}, cb, arg);
 }
 
 void fr_flux_shutdown(struct fr_engine *engine, fr_done_f cb, void *arg)
 {
-    lend_verb(engine, FR_FLUX_SHUTDOWN, 0, 0, NULL, cb, arg);
+    lend_verb(engine, &(struct verb){.kind = FR_FLUX_SHUTDOWN}, cb, arg);
 }
 
 void fr_flux_nodes(struct fr_engine *engine, fr_nodes_f cb, void *arg)
@@ -253,5 +312,34 @@ void fr_flux_nodes(struct fr_engine *engine, fr_nodes_f cb, void *arg)
         return;
     }
     request->cb.nodes = cb;
+    lend(flux, request);
+}
+
+void fr_flux_queues(struct fr_engine *engine, fr_queues_f cb, void *arg)
+{
+    struct fr_flux *flux = of(engine);
+    struct fr_flux_request *request = request_create(flux, FR_FLUX_QUEUES, arg);
+
+    if (!request) {
+        cb(arg, NULL, 0, &out_of_memory);
+        return;
+    }
+    request->cb.queues = cb;
+    lend(flux, request);
+}
+
+void fr_flux_lookup(struct fr_engine *engine, uint64_t id, enum fr_lookup what, fr_lookup_f cb,
+                    void *arg)
+{
+    struct fr_flux *flux = of(engine);
+    struct fr_flux_request *request = request_create(flux, FR_FLUX_LOOKUP, arg);
+
+    if (!request) {
+        cb(arg, NULL, 0, &out_of_memory);
+        return;
+    }
+    request->cb.lookup = cb;
+    request->id = id;
+    request->number = what;
     lend(flux, request);
 }

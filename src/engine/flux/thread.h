@@ -57,6 +57,16 @@ const char *fr_flux_why(flux_future_t *f, int errnum);
 
 /* Takes a request and sends it; it comes back by fr_flux_tell() in any case. */
 void fr_flux_send(struct fr_flux_thread *thread, struct fr_flux_request *request);
+/*
+ * Lets on_answer be called with the request when f, which may be NULL, is ready. f is
+ * request->futures[i] from then on. 0, or -1 with errno.
+ */
+int fr_flux_then(struct fr_flux_request *request, size_t i, flux_future_t *f,
+                 flux_continuation_f on_answer);
+/* Gives a request back that is in flight and has its answer. */
+void fr_flux_answered(struct fr_flux_request *request);
+/* Fills in that Flux said no, for the reason of f; errnum is what was in errno. */
+void fr_flux_refused(struct fr_flux_request *request, flux_future_t *f, int errnum);
 /* Gives a request back. */
 void fr_flux_return(struct fr_flux_thread *thread, struct fr_flux_request *request);
 /* Gives all that have no answer back, as not answered. */
@@ -119,8 +129,13 @@ int fr_flux_pieces_tell(struct fr_flux_thread *thread, uint64_t tag, struct fr_f
 /* nodes.c */
 
 /* Sends the two questions. 0, or -1 with errno. */
-int fr_flux_nodes_send(struct fr_flux_thread *thread, struct fr_flux_request *request);
+int fr_flux_nodes_send(struct fr_flux_request *request);
 /* Counts what an R object (RFC 20) holds; 0 or -EINVAL. */
 int fr_flux_nodes_size(const json_t *R, struct fr_flux_size *ret);
+
+/* queues.c, lookup.c: send the first question. 0, or -1 with errno. */
+
+int fr_flux_queues_send(struct fr_flux_request *request);
+int fr_flux_lookup_send(struct fr_flux_request *request);
 
 #endif
