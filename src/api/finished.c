@@ -48,7 +48,7 @@ void fr_finished_json(struct fr_finished *finished, const struct fr_job *job, do
         return;
     }
     const size_t before = body->len;
-    fr_job_json(job, now, body);
+    fr_job_json(job, now, NULL, body);
     if (job->state == FR_STATE_INACTIVE && fr_buf_status(body) == 0)
         keep(finished, job, body->data + before, body->len - before);
 }

@@ -76,6 +76,16 @@ bool fr_jobs_readable(struct fr_req *req)
     return false;
 }
 
+void fr_jobs_put(struct fr_api *api, const struct fr_job *job, double now, struct fr_buf *out)
+{
+    struct fr_engine *engine = fr_service_engine(api->service);
+    char why[FR_JOB_WHY_MAX];
+    bool known = job->state & FR_STATES_PENDING && engine->ops->why &&
+                 engine->ops->why(engine, job->id, why, sizeof why);
+
+    fr_job_json(job, now, known ? why : NULL, out);
+}
+
 void fr_handle_job(struct fr_req *req)
 {
     uint64_t id;
@@ -89,7 +99,10 @@ void fr_handle_job(struct fr_req *req)
         return;
     }
     struct fr_buf body = FR_BUF_INIT(FR_REPLY_MAX);
-    fr_finished_json(&api->finished, job, fr_time_now(), &body);
+    if (job->state == FR_STATE_INACTIVE)
+        fr_finished_json(&api->finished, job, fr_time_now(), &body);
+    else
+        fr_jobs_put(api, job, fr_time_now(), &body);
     fr_buf_putc(&body, '\n');
     fr_reply_json(req, 200, &body);
 }
@@ -174,7 +187,7 @@ static void put_jobs(struct fr_req *req, enum shape shape, const struct filter *
             fr_buf_put_u64(body, job->id);
             fr_buf_puts(body, "\":");
         }
-        fr_job_json(job, now, body);
+        fr_jobs_put(fr_api_call(req)->api, job, now, body);
         first = false;
         limit--;
     }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "api/api.h"
 #include "http/message.h"
 
 /*
@@ -24,5 +25,11 @@ void fr_jobs_reply_unknown(struct fr_req *req);
  * While the engine is lost reads go on; the reply then carries `Warning: 110` (stale).
  */
 bool fr_jobs_readable(struct fr_req *req);
+
+/*
+ * Appends the job's JSON, with what the engine knows of why it waits. now: seconds since the
+ * epoch.
+ */
+void fr_jobs_put(struct fr_api *api, const struct fr_job *job, double now, struct fr_buf *out);
 
 #endif

@@ -33,11 +33,14 @@ static void put_path_param(const char *path, bool *any, struct fr_buf *out)
 
     if (!open)
         return;
+    bool is_job = strncmp(open, "{id}", 4) == 0;
     fr_buf_printf(out,
-                  "{\"name\":\"%.*s\",\"in\":\"path\",\"required\":true,"
-                  "\"description\":\"A job's id in any form that Flux reads.\","
-                  "\"schema\":{\"type\":\"string\"},\"example\":\"ƒ2oLkTLb\"}",
-                  (int)(strchr(open, '}') - open - 1), open + 1);
+                  "{\"name\":\"%.*s\",\"in\":\"path\",\"required\":true,\"description\":\"%s\","
+                  "\"schema\":{\"type\":\"string\"},\"example\":\"%s\"}",
+                  (int)(strchr(open, '}') - open - 1), open + 1,
+                  is_job ? "A job's id in any form that Flux reads."
+                         : "A host list (RFC 29), or a set of ranks (RFC 22).",
+                  is_job ? "ƒ2oLkTLb" : "node[0-3]");
     *any = true;
 }
 
@@ -75,14 +78,14 @@ static void put_body(const struct fr_route *route, struct fr_buf *out)
 
 static void put_replies(const struct fr_route *route, struct fr_buf *out)
 {
+    unsigned int status = route->status ? route->status : 200;
+
+    fr_buf_printf(out,
+                  ",\"responses\":{\"%u\":{\"description\":\"Done.\",\"content\":", status);
     if (strchr(route->reply, '/'))
-        fr_buf_printf(out,
-                      ",\"responses\":{\"200\":{\"description\":\"Done.\",\"content\":"
-                      "{\"%s\":{}}}",
-                      route->reply);
+        fr_buf_printf(out, "{\"%s\":{}}}", route->reply);
     else
         fr_buf_printf(out,
-                      ",\"responses\":{\"200\":{\"description\":\"Done.\",\"content\":"
                       "{\"application/json\":{\"schema\":"
                       "{\"$ref\":\"#/components/schemas/%s\"}}}}",
                       route->reply);
@@ -147,7 +150,7 @@ void fr_handle_openapi(struct fr_req *req)
             put_path(routes, count, i, true, &any, &body);
     }
     fr_buf_puts(&body, "},\n\"security\":[{\"basic\":[]},{\"bearer\":[]},{}],\"components\":");
-    fr_buf_puts(&body, FR_OPENAPI_COMPONENTS);
+    fr_buf_puts(&body, fr_openapi_components);
     fr_buf_puts(&body, "}\n");
     fr_reply_json(req, 200, &body);
 }

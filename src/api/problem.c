@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "api/api.h"
+
 #define PROBLEM_MAX (1024 * 1024)
 
 static const unsigned short statuses[] = {
@@ -112,6 +114,17 @@ void fr_reply_no_memory(struct fr_req *req)
 
     fr_error_set(&err, ENOMEM, FR_CODE_INTERNAL,
                  "the daemon has no memory for this; try again");
+    fr_reply_problem(req, 0, &err);
+}
+
+void fr_reply_unsupported(struct fr_req *req, const char *what)
+{
+    const struct fr_service *service = fr_api_call(req)->api->service;
+    struct fr_error err;
+
+    fr_error_set(&err, ENOSYS, FR_CODE_UNSUPPORTED,
+                 "the %s engine cannot %s; GET /v1/service lists what it can",
+                 fr_service_engine(service)->ops->name, what);
     fr_reply_problem(req, 0, &err);
 }
 

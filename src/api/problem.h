@@ -27,6 +27,9 @@ void fr_reply_message(struct fr_req *req, unsigned int status, const char *messa
 /* Answers that there is no memory for what was asked. */
 void fr_reply_no_memory(struct fr_req *req);
 
+/* Answers 501: this engine cannot `what` ("send signals to jobs"). */
+void fr_reply_unsupported(struct fr_req *req, const char *what);
+
 /* Answers with a problem; the status is the code's unless one is given (not 0). */
 void fr_reply_problem(struct fr_req *req, unsigned int status, const struct fr_error *err);
 

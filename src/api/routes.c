@@ -40,7 +40,27 @@ static const struct fr_param stop_params[] = {
 };
 
 static const struct fr_param nodes_params[] = {
-    {"details", FR_PARAM_BOOL, "Each node's rank, state, drain reason, cores and GPUs."},
+    {"details", FR_PARAM_BOOL, "Each node's rank, state, drain reason, cores, GPUs and jobs."},
+};
+
+static const struct fr_param kill_params[] = {
+    {"signal", FR_PARAM_TEXT, "A signal's name or number; SIGTERM if not given."},
+};
+
+static const struct fr_param urgency_params[] = {
+    {"urgency", FR_PARAM_TEXT, "0 (held) to 31, or hold, default or expedite."},
+};
+
+static const struct fr_param duration_params[] = {
+    {"duration", FR_PARAM_TEXT, "Seconds, or a text such as 1.5h; 0 is no limit."},
+};
+
+static const struct fr_param jobspec_params[] = {
+    {"environment", FR_PARAM_BOOL, "With the job's environment, which may hold secrets."},
+};
+
+static const struct fr_param drain_params[] = {
+    {"reason", FR_PARAM_TEXT, "Why, for whoever looks at the node."},
 };
 
 static const struct fr_param cancel_params[] = {
@@ -85,6 +105,16 @@ static const struct fr_route routes[] = {
      .summary = "One job with all that is known of it.",
      .reply = "Job",
      .handle = fr_handle_job},
+    {.method = FR_DELETE,
+     .path = "/v1/jobs/{id}",
+     .bare = true,
+     .role = FR_ROLE_SUBMIT,
+     .id = "deleteJob",
+     .summary = "Ask for a waiting or running job to be cancelled; 409 if it has ended.",
+     .status = 202,
+     .reply = "JobAction",
+     PARAMS(cancel_params),
+     .handle = fr_handle_delete},
     {.method = FR_POST,
      .path = "/v1/jobs/{id}/cancel",
      .bare = true,
@@ -95,6 +125,61 @@ static const struct fr_route routes[] = {
      .reply = "Cancelled",
      PARAMS(cancel_params),
      .handle = fr_handle_cancel},
+    {.method = FR_POST,
+     .path = "/v1/jobs/{id}/kill",
+     .bare = true,
+     .role = FR_ROLE_SUBMIT,
+     .id = "killJob",
+     .summary = "Send a signal to a running job's tasks.",
+     .body = "KillRequest",
+     .reply = "JobAction",
+     PARAMS(kill_params),
+     .handle = fr_handle_kill},
+    {.method = FR_POST,
+     .path = "/v1/jobs/{id}/urgency",
+     .bare = true,
+     .role = FR_ROLE_SUBMIT,
+     .id = "setUrgency",
+     .summary = "Change a waiting job's urgency.",
+     .body = "UrgencyRequest",
+     .reply = "JobAction",
+     PARAMS(urgency_params),
+     .handle = fr_handle_urgency},
+    {.method = FR_POST,
+     .path = "/v1/jobs/{id}/duration",
+     .bare = true,
+     .role = FR_ROLE_SUBMIT,
+     .id = "setDuration",
+     .summary = "Change the time limit of a waiting or running job.",
+     .body = "DurationRequest",
+     .reply = "JobAction",
+     PARAMS(duration_params),
+     .handle = fr_handle_duration},
+    {.method = FR_GET,
+     .path = "/v1/jobs/{id}/events",
+     .bare = true,
+     .role = FR_ROLE_READ,
+     .id = "getEvents",
+     .summary = "A job's log (RFC 18): as JSON, or with Accept: application/x-ndjson as lines.",
+     .reply = "EventLog",
+     .handle = fr_handle_events},
+    {.method = FR_GET,
+     .path = "/v1/jobs/{id}/jobspec",
+     .bare = true,
+     .role = FR_ROLE_READ,
+     .id = "getJobspec",
+     .summary = "A job's jobspec (RFC 25), without its environment unless asked for.",
+     .reply = "Jobspec",
+     PARAMS(jobspec_params),
+     .handle = fr_handle_jobspec},
+    {.method = FR_GET,
+     .path = "/v1/jobs/{id}/R",
+     .bare = true,
+     .role = FR_ROLE_READ,
+     .id = "getR",
+     .summary = "The resources that a job was given (RFC 20).",
+     .reply = "ResourceSet",
+     .handle = fr_handle_R},
     {.method = FR_GET,
      .path = "/v1/jobs/{id}/output",
      .bare = true,
@@ -120,6 +205,32 @@ static const struct fr_route routes[] = {
      .reply = "NodeList",
      PARAMS(nodes_params),
      .handle = fr_handle_nodes},
+    {.method = FR_POST,
+     .path = "/v1/nodes/{name}/drain",
+     .bare = true,
+     .role = FR_ROLE_ADMIN,
+     .id = "drainNode",
+     .summary = "Take nodes (a hostlist, or ranks) out of service; jobs there go on.",
+     .body = "DrainRequest",
+     .reply = "NodeAction",
+     PARAMS(drain_params),
+     .handle = fr_handle_drain},
+    {.method = FR_POST,
+     .path = "/v1/nodes/{name}/undrain",
+     .bare = true,
+     .role = FR_ROLE_ADMIN,
+     .id = "undrainNode",
+     .summary = "Put nodes back into service.",
+     .reply = "NodeAction",
+     .handle = fr_handle_undrain},
+    {.method = FR_GET,
+     .path = "/v1/queues",
+     .bare = true,
+     .role = FR_ROLE_READ,
+     .id = "listQueues",
+     .summary = "The queues: whether each takes and starts jobs, and how many it has.",
+     .reply = "QueueList",
+     .handle = fr_handle_queues},
     {.method = FR_GET,
      .path = "/v1/service",
      .role = FR_ROLE_READ,
@@ -250,7 +361,7 @@ static void check_param(void *arg, const char *name, const char *value)
 {
     const struct query_check *check = arg;
     const struct fr_route *route = check->route;
-    const char *known[16];
+    const char *known[32];
 
     for (size_t i = 0; i < route->nparams; i++) {
         known[i] = route->params[i].name;

@@ -35,10 +35,11 @@ struct fr_route {
     bool any_param;        /* ignores query parameters that it does not know */
     bool submit_fields;    /* its query parameters may be fields of a submit request */
     enum fr_role role;
-    const char *id;      /* operationId in the OpenAPI document */
-    const char *summary; /* a sentence */
-    const char *body;    /* name of the request body's schema, or NULL */
-    const char *reply;   /* name of the reply's schema, or a media type if it has a '/' */
+    const char *id;        /* operationId in the OpenAPI document */
+    const char *summary;   /* a sentence */
+    const char *body;      /* name of the request body's schema, or NULL */
+    unsigned short status; /* of a reply that is none of a fault; 0: 200 */
+    const char *reply;     /* name of the reply's schema, or a media type if it has a '/' */
     const struct fr_param *params;
     size_t nparams;
     void (*handle)(struct fr_req *req);

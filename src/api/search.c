@@ -141,8 +141,8 @@ static compare_f wanted_order(const struct fr_req *req)
     return NULL;
 }
 
-static void put_rows(const struct matches *matches, size_t start, size_t rows, bool backwards,
-                     struct fr_buf *body)
+static void put_rows(struct fr_api *api, const struct matches *matches, size_t start,
+                     size_t rows, bool backwards, struct fr_buf *body)
 {
     double now = fr_time_now();
 
@@ -150,7 +150,7 @@ static void put_rows(const struct matches *matches, size_t start, size_t rows, b
         size_t at = start + i;
         if (i)
             fr_buf_puts(body, ",\n");
-        fr_job_json(matches->jobs[backwards ? matches->count - 1 - at : at], now, body);
+        fr_jobs_put(api, matches->jobs[backwards ? matches->count - 1 - at : at], now, body);
     }
 }
 
@@ -170,7 +170,8 @@ static void reply_rows(struct fr_req *req, struct matches *matches, size_t total
     if (compare && matches->count)
         qsort(matches->jobs, matches->count, sizeof *matches->jobs, compare);
     fr_buf_puts(&body, "{\"data\":[");
-    put_rows(matches, start, rows, compare && dir && strcmp(dir, "desc") == 0, &body);
+    put_rows(fr_api_call(req)->api, matches, start, rows,
+             compare && dir && strcmp(dir, "desc") == 0, &body);
     fr_buf_printf(&body, "],\"draw\":%ld,\"recordsTotal\":%zu,\"recordsFiltered\":%zu}\n",
                   fr_param_count(req, "draw", 1), total, has_draw ? matches->count : rows);
     fr_reply_json(req, 200, &body);

@@ -16,11 +16,25 @@ FR_DEFINE_CLEANUP(json_t *, json, json_decref);
 
 static void put_features(const struct fr_engine_ops *ops, struct fr_buf *body)
 {
-    fr_buf_puts(body, ",\"features\":[\"submit\",\"cancel\",\"output\",\"nodes\"");
-    if (ops->kill)
-        fr_buf_puts(body, ",\"kill\"");
-    if (ops->shutdown)
-        fr_buf_puts(body, ",\"shutdown\"");
+    const struct {
+        const char *name;
+        bool has;
+    } features[] = {
+        {"submit", ops->submit},     {"cancel", ops->cancel},     {"kill", ops->kill},
+        {"urgency", ops->urgency},   {"duration", ops->duration}, {"lookup", ops->lookup},
+        {"why", ops->why},           {"output", ops->output},     {"nodes", ops->nodes},
+        {"drain", ops->drain},       {"undrain", ops->undrain},   {"queues", ops->queues},
+        {"shutdown", ops->shutdown},
+    };
+    bool any = false;
+
+    fr_buf_puts(body, ",\"features\":[");
+    for (size_t i = 0; i < FR_ARRAY_SIZE(features); i++) {
+        if (!features[i].has)
+            continue;
+        fr_buf_printf(body, "%s\"%s\"", any ? "," : "", features[i].name);
+        any = true;
+    }
     fr_buf_putc(body, ']');
 }
 

@@ -249,7 +249,7 @@ static void put_outcome(const struct fr_job *job, struct fr_buf *out)
     put_exception(job, out);
 }
 
-void fr_job_json(const struct fr_job *job, double now, struct fr_buf *out)
+void fr_job_json(const struct fr_job *job, double now, const char *why, struct fr_buf *out)
 {
     put_identity(job, now, out);
     put_outcome(job, out);
@@ -261,9 +261,10 @@ void fr_job_json(const struct fr_job *job, double now, struct fr_buf *out)
     fr_buf_puts(out, job->annotations ? job->annotations : "{}");
     PUT(out, ",\"why\":");
     if (job->state & (FR_STATE_NEW | FR_STATES_PENDING)) {
-        char why[512];
-        fr_job_why(job, why, sizeof(why));
-        fr_buf_put_json_string(out, why);
+        char own[FR_JOB_WHY_MAX];
+        if (!why)
+            fr_job_why(job, own, sizeof(own));
+        fr_buf_put_json_string(out, why ? why : own);
     } else {
         put_empty(out);
     }

@@ -14,9 +14,13 @@
  * Appends the job as one JSON object with all of Flux's attributes (api.md, GET
  * /v1/jobs/{id}): id (number), jobid (F58), state and result as words, times, and "" where
  * older clients read a key that has no value yet (ranks, expiration, duration, result…).
- * now: seconds since the epoch, for the runtime of a running job.
+ * now: seconds since the epoch, for the runtime of a running job. why: what a job that waits
+ * waits for, where somebody knows better than the job's own events; else NULL.
  */
-void fr_job_json(const struct fr_job *job, double now, struct fr_buf *out);
+void fr_job_json(const struct fr_job *job, double now, const char *why, struct fr_buf *out);
+
+/* Room for the text of fr_job_why(). */
+#define FR_JOB_WHY_MAX 512
 
 /*
  * Why the job waits, as a sentence, into `out` of size bytes; "" if it does not wait.

@@ -120,7 +120,7 @@ void api_event(struct api_fix *fix, uint64_t id, const char *name, const char *c
                        &(struct fr_journal_entry){.id = id, .events = &event, .nevents = 1});
 }
 
-void api_add_job(struct api_fix *fix, uint64_t id, const char *name)
+void api_add_waiting(struct api_fix *fix, uint64_t id, const char *name)
 {
     struct fr_jobspec *spec;
     struct fr_error err = {.text = ""};
@@ -144,6 +144,11 @@ void api_add_job(struct api_fix *fix, uint64_t id, const char *name)
     api_event(fix, id, "validate", NULL);
     api_event(fix, id, "depend", NULL);
     api_event(fix, id, "priority", "{\"priority\":16}");
+}
+
+void api_add_job(struct api_fix *fix, uint64_t id, const char *name)
+{
+    api_add_waiting(fix, id, name);
     api_event(fix, id, "alloc", NULL);
 }
 

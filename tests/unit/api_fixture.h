@@ -31,6 +31,8 @@ struct api_fix {
 struct api_fix *api_start(void);
 void api_end(struct api_fix *fix);
 
+/* Adds a job that waits for resources. */
+void api_add_waiting(struct api_fix *fix, uint64_t id, const char *name);
 /* Adds a job that has begun to run. */
 void api_add_job(struct api_fix *fix, uint64_t id, const char *name);
 /* One more event of a job. */

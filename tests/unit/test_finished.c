@@ -32,7 +32,7 @@ static void assert_true_text(struct fr_finished *finished, const struct fr_job *
     struct fr_buf fresh = FR_BUF_INIT(1 << 20);
 
     fr_buf_puts(&fresh, "before:");
-    fr_job_json(job, NOW, &fresh);
+    fr_job_json(job, NOW, NULL, &fresh);
     assert_int_equal(fr_buf_status(&fresh), 0);
     for (int i = 0; i < 2; i++) {
         char *text = told(finished, job);

@@ -17,7 +17,7 @@ static json_t *to_json(const struct fr_job *job, double now)
     struct fr_buf buf = FR_BUF_INIT(1 << 20);
     json_t *json;
 
-    fr_job_json(job, now, &buf);
+    fr_job_json(job, now, NULL, &buf);
     assert_int_equal(fr_buf_status(&buf), 0);
     json = json_loadb(buf.data, buf.len, JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(json);
@@ -250,7 +250,7 @@ static void test_full_buffer(void **state)
     struct fr_buf buf = FR_BUF_INIT(100);
 
     fill(job);
-    fr_job_json(job, 1, &buf);
+    fr_job_json(job, 1, NULL, &buf);
     assert_true(fr_buf_status(&buf) < 0);
     fr_buf_done(&buf);
     fr_job_free(job);
