@@ -86,17 +86,20 @@ void fr_hub_forget(struct fr_hub *hub)
     hub->gone_seq = hub->seq;
 }
 
-void fr_hub_set_instance(struct fr_hub *hub, const char *instance)
+bool fr_hub_set_instance(struct fr_hub *hub, const char *instance)
 {
     uint64_t hash;
 
     crypto_generichash((unsigned char *)&hash, sizeof hash, (const unsigned char *)instance,
                        strlen(instance), NULL, 0);
-    if (hub->instance && hub->instance != hash) {
+
+    bool is_another = hub->instance && hub->instance != hash;
+    if (is_another) {
         fr_hub_forget(hub);
         randombytes_buf(&hub->epoch, sizeof hub->epoch);
     }
     hub->instance = hash;
+    return is_another;
 }
 
 uint64_t fr_hub_number(struct fr_hub *hub, const struct fr_event *event)

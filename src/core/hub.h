@@ -40,9 +40,9 @@ void fr_hub_free(struct fr_hub *hub); /* NULL is allowed */
 
 /*
  * Says which instance the cursors are of. Another instance than before starts a new epoch:
- * older cursors are gone, and what was kept is dropped.
+ * older cursors are gone, and what was kept is dropped. Returns whether it is another one.
  */
-void fr_hub_set_instance(struct fr_hub *hub, const char *instance);
+bool fr_hub_set_instance(struct fr_hub *hub, const char *instance);
 
 /*
  * Gives the event its sequence number (event->seq if the engine counts itself), which is also

@@ -26,6 +26,7 @@ struct fr_service {
     bool lost;
     char lost_reason[512];
     bool ready;
+    bool replaced; /* the backlog that is read is another instance's */
     bool stopping;
     double started;
 };
@@ -48,7 +49,8 @@ static bool is_news(const struct fr_service *service, const struct fr_journal_en
 
     if (!service->loading)
         return true;
-    if (!service->ready)
+    if (!service->ready ||
+        service->replaced) /* nothing of it was known, or can be told apart */
         return false;
     known = fr_table_find(service->table, entry->id);
     return !known || event->index >= known->nevents;
@@ -107,7 +109,8 @@ static void on_caught_up(void *arg)
     fr_table_free(service->table);
     service->table = service->loading;
     service->loading = NULL;
-    fr_hub_set_instance(service->hub, service->engine->ops->instance(service->engine));
+    (void)fr_hub_set_instance(service->hub, service->engine->ops->instance(service->engine));
+    service->replaced = false;
     if (!service->ready) {
         service->ready = true;
         fr_hub_forget(service->hub);
@@ -138,6 +141,14 @@ static void on_lost(void *arg, const char *reason)
     service->hooks.engine_state(service->hooks.arg, reason);
 }
 
+static void on_resumed(void *arg)
+{
+    struct fr_service *service = arg;
+
+    service->lost = false;
+    service->hooks.engine_state(service->hooks.arg, NULL);
+}
+
 static void on_back(void *arg)
 {
     struct fr_service *service = arg;
@@ -151,6 +162,8 @@ static void on_back(void *arg)
     }
     fr_table_free(service->loading);
     service->loading = fresh;
+    service->replaced =
+        fr_hub_set_instance(service->hub, service->engine->ops->instance(service->engine));
     service->hooks.engine_state(service->hooks.arg, NULL);
 }
 
@@ -173,6 +186,7 @@ int fr_service_create(size_t events_max, const struct fr_service_hooks *hooks,
         .caught_up = on_caught_up,
         .purged = on_purged,
         .lost = on_lost,
+        .resumed = on_resumed,
         .back = on_back,
         .ended = on_ended,
         .arg = service,

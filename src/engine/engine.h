@@ -51,6 +51,11 @@ struct fr_engine_sink {
      */
     void (*lost)(void *arg, const char *reason);
     /*
+     * The engine that was lost answers again, and nothing was missed meanwhile: it was silent
+     * but not gone. No backlog follows.
+     */
+    void (*resumed)(void *arg);
+    /*
      * The engine is reached again. instance says which (see instance in fr_engine_ops); if it
      * is another one than before, all jobs known so far are void. The backlog follows.
      */

@@ -125,6 +125,11 @@ static void on_lost(void *arg, const char *reason)
     h->nlost++;
 }
 
+static void on_resumed(void *arg)
+{
+    check_callback(arg);
+}
+
 static void on_back(void *arg)
 {
     struct harness *h = arg;
@@ -191,6 +196,7 @@ static int create_engine(struct harness *h, struct fr_error *err)
         .caught_up = on_caught_up,
         .purged = on_purged,
         .lost = on_lost,
+        .resumed = on_resumed,
         .back = on_back,
         .ended = on_ended,
     };

@@ -158,6 +158,49 @@ static void test_jobs_stay_readable_while_the_engine_is_lost(void **state)
     assert_int_equal(fixture->back, 1);
 }
 
+static void test_silent_engine_resumes(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct fr_engine_sink *sink = fixture->sink;
+
+    tell(fixture, 1, 0, 4);
+    sink->caught_up(sink->arg);
+    sink->lost(sink->arg, "not a word");
+    assert_string_equal(fr_service_lost(fixture->service), "not a word");
+    tell(fixture, 1, 4, 1); /* it was said before, and is heard now */
+    sink->resumed(sink->arg);
+    assert_null(fr_service_lost(fixture->service));
+    assert_int_equal(find(fixture, 1)->state, FR_STATE_RUN);
+    assert_int_equal(fixture->news, 1);
+    assert_int_equal(fixture->back, 1);
+}
+
+/* Ids begin anew with an instance: a job of that id is another one. */
+static void test_another_instance(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct fr_engine_sink *sink = fixture->sink;
+    char before[FR_CURSOR_TEXT];
+    uint64_t seq;
+
+    tell(fixture, 1, 0, 5);
+    tell(fixture, 2, 0, 4);
+    sink->caught_up(sink->arg);
+    (void)fr_hub_cursor(fr_service_hub(fixture->service), 1, before);
+    sink->lost(sink->arg, "the broker is gone");
+    instance_text = "second";
+    sink->back(sink->arg);
+    tell(fixture, 1, 0, 4);
+    sink->caught_up(sink->arg);
+    assert_int_equal(fixture->news, 0);
+    assert_int_equal(find(fixture, 1)->state, FR_STATE_SCHED);
+    assert_null(find(fixture, 2));
+    assert_int_equal(fr_hub_read_cursor(fr_service_hub(fixture->service), before, &seq, NULL),
+                     -ESTALE);
+    tell(fixture, 1, 4, 1);
+    assert_int_equal(fixture->news, 1);
+}
+
 static void test_purged_jobs_leave(void **state)
 {
     struct fixture *fixture = *state;
@@ -198,6 +241,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_ready_when_caught_up),
         TEST(test_jobs_stay_readable_while_the_engine_is_lost),
+        TEST(test_silent_engine_resumes),
+        TEST(test_another_instance),
         TEST(test_purged_jobs_leave),
         TEST(test_stops_once),
         TEST(test_the_engines_end_stops),

@@ -19,6 +19,8 @@
 /* How often deadlines are looked at, and how long the thread may take to end. */
 #define TICK_MS 500
 #define CLOSE_MS 5000
+/* Ticks without a sign of life that are always forgiven. */
+#define UNHEARD_LEAST 4u
 /* For who leaves it to us. */
 #define REQUESTS_PRESET 4096u
 #define SECONDS_PRESET 30u
@@ -26,6 +28,53 @@
 static struct fr_flux *of(struct fr_engine *engine)
 {
     return fr_container_of(engine, struct fr_flux, base);
+}
+
+/*
+ * A broker can be stopped, or its machine frozen, without the connection breaking. So after a
+ * while without any news a sign of life is asked for, and when none comes, Flux counts as lost
+ * until it is heard again. The time is counted in turns of our own timer, for it may be we who
+ * were stopped.
+ */
+static void on_pong(void *arg, const struct fr_error *err)
+{
+    ((struct fr_flux *)arg)->pinging = false;
+}
+
+static void listen_for_flux(struct fr_flux *flux)
+{
+    if (!flux->connected || (flux->lost && !flux->silent) || flux->close_due)
+        return;
+    flux->unheard++;
+    if (!flux->pinging && flux->unheard >= flux->unheard_max / 4) {
+        flux->pinging = true;
+        fr_flux_ping(flux, on_pong, flux);
+    }
+    if (flux->unheard < flux->unheard_max || flux->silent)
+        return;
+    flux->silent = true;
+    flux->lost = true;
+    (void)snprintf(flux->lost_text, sizeof flux->lost_text,
+                   "Flux has not answered for %u seconds.", flux->unheard_max * TICK_MS / 1000);
+    flux->sink->lost(flux->sink->arg, flux->lost_text);
+}
+
+/* Whether the item can only be there because Flux said something. */
+static bool is_sign_of_life(struct fr_flux_item *item)
+{
+    if (fr_flux_is_request(item))
+        return atomic_load(&((struct fr_flux_request *)item)->fate) == FR_FLUX_TAKEN;
+    return item->kind >= FR_FLUX_ENTRY && item->kind <= FR_FLUX_PIECE;
+}
+
+static void heard(struct fr_flux *flux)
+{
+    flux->unheard = 0;
+    if (!flux->silent)
+        return;
+    flux->silent = false;
+    flux->lost = false;
+    flux->sink->resumed(flux->sink->arg);
 }
 
 static void on_connected(struct fr_flux *flux, const struct fr_flux_connected *news)
@@ -36,6 +85,8 @@ static void on_connected(struct fr_flux *flux, const struct fr_flux_connected *n
     flux->size = news->size;
     flux->connected = true;
     flux->lost = false;
+    flux->silent = false;
+    flux->unheard = 0;
     if (again)
         flux->sink->back(flux->sink->arg);
 }
@@ -43,6 +94,7 @@ static void on_connected(struct fr_flux *flux, const struct fr_flux_connected *n
 static void on_lost(struct fr_flux *flux, const struct fr_flux_reason *news)
 {
     flux->lost = true;
+    flux->silent = false;
     (void)snprintf(flux->lost_text, sizeof flux->lost_text, "%.*s",
                    (int)sizeof flux->lost_text - 1, news->err.text);
     flux->sink->lost(flux->sink->arg, flux->lost_text);
@@ -126,6 +178,8 @@ static bool on_item(struct fr_flux *flux, struct fr_flux_item *item)
         finish(flux, false);
         return false;
     }
+    if (is_sign_of_life(item) && !flux->close_due)
+        heard(flux);
     if (fr_flux_is_request(item))
         fr_flux_requests_back(flux, (struct fr_flux_request *)item);
     else if (flux->close_due)
@@ -173,6 +227,7 @@ static void on_tick(void *arg)
 
     fr_flux_requests_expire(flux, now);
     learn_size(flux);
+    listen_for_flux(flux);
     if (flux->close_due && now >= flux->close_due)
         finish_left_behind(flux);
 }
@@ -308,6 +363,9 @@ int fr_flux_create(uv_loop_t *loop, const struct fr_flux_options *options,
     flux->sink = sink;
     flux->requests_max = options->requests ? options->requests : REQUESTS_PRESET;
     flux->patience_ms = (options->seconds ? options->seconds : SECONDS_PRESET) * 1000u;
+    flux->unheard_max = (unsigned int)(flux->patience_ms / 3 / TICK_MS);
+    if (flux->unheard_max < UNHEARD_LEAST)
+        flux->unheard_max = UNHEARD_LEAST;
     TAILQ_INIT(&flux->waiting);
     TAILQ_INIT(&flux->late);
     TAILQ_INIT(&flux->decided);

@@ -43,6 +43,7 @@ enum fr_flux_kind {
     FR_FLUX_LOOKUP,
     FR_FLUX_NODES,
     FR_FLUX_QUEUES,
+    FR_FLUX_PING, /* is there anybody? */
     /* commands */
     FR_FLUX_WATCH,
     FR_FLUX_UNWATCH,
@@ -158,7 +159,10 @@ struct fr_flux_entry {
     char *texts;
     struct fr_jobspec *jobspec;
     struct fr_rset *R;
+    TAILQ_ENTRY(fr_flux_entry) held; /* the Flux thread's own */
 };
+
+TAILQ_HEAD(fr_flux_entries, fr_flux_entry);
 
 /* FR_FLUX_PURGED. */
 struct fr_flux_purged {
@@ -216,7 +220,7 @@ void fr_flux_request_unanswered(struct fr_flux_request *request, bool sent, cons
 
 static inline bool fr_flux_is_request(const struct fr_flux_item *item)
 {
-    return item->kind <= FR_FLUX_QUEUES;
+    return item->kind <= FR_FLUX_PING;
 }
 
 /* Whether it changes nothing, so that nobody needs to know whether it went out. */

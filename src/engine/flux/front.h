@@ -34,6 +34,10 @@ struct fr_flux {
     bool sizing;    /* asked anew, since it was not known when we connected */
     bool connected; /* has been, at least once */
     bool lost;
+    bool silent;          /* lost, but the connection holds as far as we know */
+    bool pinging;         /* a sign of life was asked for */
+    unsigned int unheard; /* ticks of our timer since the last sign of life */
+    unsigned int unheard_max;
     bool ended; /* told */
     char lost_text[256];
 
@@ -76,6 +80,9 @@ void fr_flux_drain(struct fr_engine *engine, const char *targets, const char *re
 void fr_flux_undrain(struct fr_engine *engine, const char *targets, fr_done_f cb, void *arg);
 void fr_flux_queues(struct fr_engine *engine, fr_queues_f cb, void *arg);
 void fr_flux_shutdown(struct fr_engine *engine, fr_done_f cb, void *arg);
+
+/* Asks for a sign of life. */
+void fr_flux_ping(struct fr_flux *flux, fr_done_f cb, void *arg);
 
 /* A request came back from the Flux thread. */
 void fr_flux_requests_back(struct fr_flux *flux, struct fr_flux_request *request);

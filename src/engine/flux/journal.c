@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-3.0-only
 #include <errno.h>
 #include <jansson.h>
-#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,102 +11,13 @@
 
 /* Bytes of one job's events; a response cannot be larger by much. */
 #define TEXTS_MAX ((size_t)256 << 20)
+/* How long the backlog waits for annotations. */
+#define ANNOTATIONS_SECONDS 10.
+
+static const char no_memory[] = "There is no memory to read Flux's journal of jobs.";
 
 FR_DEFINE_CLEANUP(json_t *, json, json_decref);
 FR_DEFINE_CLEANUP(flux_future_t *, future, flux_future_destroy);
-
-/*
- * Places in a job's log. Flux does not number its events, so those of a live job are counted:
- * from the backlog, then one by one. A job that has ended needs no counter.
- */
-struct counter {
-    uint64_t id; /* first: the tree compares by it */
-    int64_t next;
-    bool started;
-};
-
-static int compare(const void *a, const void *b)
-{
-    uint64_t left = ((const struct counter *)a)->id, right = ((const struct counter *)b)->id;
-
-    return left < right ? -1 : left > right;
-}
-
-static struct counter *find_counter(struct fr_flux_thread *thread, uint64_t id)
-{
-    struct counter key = {.id = id};
-    struct counter **node = tfind(&key, &thread->counters, compare);
-
-    return node ? *node : NULL;
-}
-
-static struct counter *add_counter(struct fr_flux_thread *thread, uint64_t id)
-{
-    struct counter *counter = find_counter(thread, id);
-
-    if (counter)
-        return counter;
-    counter = calloc(1, sizeof *counter);
-    if (!counter)
-        return NULL;
-    counter->id = id;
-    if (!tsearch(counter, &thread->counters, compare)) {
-        free(counter);
-        return NULL;
-    }
-    return counter;
-}
-
-static void remove_counter(struct fr_flux_thread *thread, struct counter *counter)
-{
-    (void)tdelete(counter, &thread->counters, compare);
-    free(counter);
-}
-
-enum fr_flux_known fr_flux_journal_knows(struct fr_flux_thread *thread, uint64_t id)
-{
-    struct counter *counter = find_counter(thread, id);
-
-    if (counter)
-        return counter->started ? FR_FLUX_ACTIVE : FR_FLUX_PENDING;
-    return thread->caught_up ? FR_FLUX_OVER : FR_FLUX_UNKNOWN;
-}
-
-/*
- * Annotations and the end of an invalid job are streamed but not stored. (So is a memo that
- * was sent as volatile, but nothing in it says so: it counts as stored.)
- */
-static bool is_stored(const char *name)
-{
-    return strcmp(name, "annotations") != 0 && strcmp(name, "invalidate") != 0;
-}
-
-static void count_event(struct counter *counter, struct fr_event *event)
-{
-    event->index = is_stored(event->name) ? counter->next++ : -1;
-    if (strcmp(event->name, "start") == 0)
-        counter->started = true;
-}
-
-/* Counts the events of an entry; the last one tells whether more can come. */
-static int number_events(struct fr_flux_thread *thread, struct fr_flux_entry *news)
-{
-    struct counter *counter = add_counter(thread, news->entry.id);
-    bool over = false;
-
-    if (!counter)
-        return -ENOMEM;
-    for (size_t i = 0; i < news->entry.nevents; i++) {
-        const char *name = news->events[i].name;
-        count_event(counter, &news->events[i]);
-        over = over || strcmp(name, "clean") == 0 || strcmp(name, "invalidate") == 0;
-    }
-    if (!counter->started && !over)
-        fr_flux_stream_waits(thread, counter->id);
-    if (over)
-        remove_counter(thread, counter);
-    return 0;
-}
 
 static int put_json(const char *data, size_t len, void *arg)
 {
@@ -202,14 +112,11 @@ static int read_entry(struct fr_flux_thread *thread, json_t *root, json_int_t id
     rc = read_events(json_object_get(root, "events"), news);
     if (rc == 0)
         rc = read_extras(root, news);
-    if (rc == 0)
-        rc = number_events(thread, news);
     if (rc < 0) {
         fr_flux_item_free(&news->item);
         return rc;
     }
-    fr_flux_tell(thread, &news->item);
-    return 0;
+    return fr_flux_numbers_tell(thread, news);
 }
 
 static int tell_caught_up(struct fr_flux_thread *thread)
@@ -224,6 +131,55 @@ static int tell_caught_up(struct fr_flux_thread *thread)
     return 0;
 }
 
+/* An annotation as the event that would have told it. */
+static void tell_annotations(struct fr_flux_thread *thread, const json_t *job)
+{
+    json_int_t id = json_integer_value(json_object_get(job, "id"));
+    json_t *annotations = json_object_get(job, "annotations");
+    _cleanup_(fr_cleanup_json) json_t *event = NULL;
+
+    if (json_object_size(annotations) == 0 || fr_flux_numbers_annotated(thread, (uint64_t)id))
+        return;
+    event = json_pack("{s:[{s:f s:s s:{s:O}}]}", "events", "timestamp",
+                      flux_reactor_now(thread->reactor), "name", "annotations", "context",
+                      "annotations", annotations);
+    if (!event || read_entry(thread, event, id) < 0)
+        fr_flux_give_up(thread, false, no_memory);
+}
+
+/* Without an answer the backlog is as good as it can be. */
+static void on_annotations(flux_future_t *f, void *arg)
+{
+    struct fr_flux_thread *thread = arg;
+    json_t *jobs;
+    const json_t *job;
+    size_t i;
+
+    if (flux_rpc_get_unpack(f, "{s:o}", "jobs", &jobs) == 0)
+        json_array_foreach (jobs, i, job)
+            tell_annotations(thread, job);
+    if (tell_caught_up(thread) < 0)
+        fr_flux_give_up(thread, false, no_memory);
+}
+
+/*
+ * The backlog is in but for annotations, by which waiting jobs say what they wait for: they are
+ * not stored. Flux's job-list has heard them; it is asked once.
+ */
+static int complete_backlog(struct fr_flux_thread *thread)
+{
+    thread->live = true;
+    if (!thread->numbers)
+        return tell_caught_up(thread);
+    thread->annotations = flux_rpc_pack(
+        thread->h, "job-list.list", FLUX_NODEID_ANY, 0, "{s:i s:[s] s:{s:[s s]}}",
+        "max_entries", 0, "attrs", "annotations", "constraint", "states", "pending", "running");
+    if (thread->annotations &&
+        flux_future_then(thread->annotations, ANNOTATIONS_SECONDS, on_annotations, thread) == 0)
+        return 0;
+    return tell_caught_up(thread);
+}
+
 /* One response of the journal: a job and its events, or the mark that the backlog is over. */
 static int read_response(struct fr_flux_thread *thread, const char *text)
 {
@@ -234,7 +190,7 @@ static int read_response(struct fr_flux_thread *thread, const char *text)
     if (!json_is_integer(id) || !json_is_array(json_object_get(root, "events")))
         return -EPROTO;
     if ((uint64_t)json_integer_value(id) == FLUX_JOBID_ANY)
-        return tell_caught_up(thread);
+        return complete_backlog(thread);
     return read_entry(thread, root, json_integer_value(id));
 }
 
@@ -260,8 +216,7 @@ static void on_response(flux_future_t *f, void *arg)
     /* A gap would be worse than reading all of it again. */
     if (rc < 0)
         fr_flux_give_up(thread, false,
-                        rc == -ENOMEM ? "There is no memory to read Flux's journal of jobs."
-                                      : "Flux's journal of jobs cannot be read.");
+                        rc == -ENOMEM ? no_memory : "Flux's journal of jobs cannot be read.");
     flux_future_reset(f);
 }
 
@@ -322,9 +277,11 @@ void fr_flux_journal_end(struct fr_flux_thread *thread)
 {
     flux_msg_handler_destroy(thread->purges);
     flux_future_destroy(thread->journal);
+    flux_future_destroy(thread->annotations);
     thread->purges = NULL;
     thread->journal = NULL;
+    thread->annotations = NULL;
+    thread->live = false;
     thread->caught_up = false;
-    tdestroy(thread->counters, free);
-    thread->counters = NULL;
+    fr_flux_numbers_end(thread);
 }

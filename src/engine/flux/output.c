@@ -133,7 +133,7 @@ static void try_again(struct fr_flux_stream *stream)
 
 static void on_missing(struct fr_flux_stream *stream)
 {
-    enum fr_flux_known known = fr_flux_journal_knows(stream->thread, stream->id);
+    enum fr_flux_known known = fr_flux_numbers_knows(stream->thread, stream->id);
 
     if (known == FR_FLUX_OVER) {
         look_up(stream);
@@ -273,7 +273,7 @@ void fr_flux_stream_begin(struct fr_flux_thread *thread, const struct fr_flux_co
         return;
     }
     /* Flux gives its mark only once the job has begun; until then there is nothing. */
-    if (fr_flux_journal_knows(thread, command->id) == FR_FLUX_PENDING)
+    if (fr_flux_numbers_knows(thread, command->id) == FR_FLUX_PENDING)
         caught_up(stream);
 }
 

@@ -163,7 +163,7 @@ static int check(struct fr_flux *flux, struct fr_flux_request *request)
     if (!flux->has_thread)
         return fr_error_set(&request->err, ENOTCONN, FR_CODE_UNAVAILABLE,
                             "The Flux engine is not open.");
-    if (flux->lost) {
+    if (flux->lost && !(flux->silent && request->item.kind == FR_FLUX_PING)) {
         fr_flux_request_unanswered(request, false, flux->lost_text);
         return -ENOTCONN;
     }
@@ -295,6 +295,11 @@ void fr_flux_drain(struct fr_engine *engine, const char *targets, const char *re
 void fr_flux_undrain(struct fr_engine *engine, const char *targets, fr_done_f cb, void *arg)
 {
     lend_verb(engine, &(struct verb){.kind = FR_FLUX_UNDRAIN, .text = targets}, cb, arg);
+}
+
+void fr_flux_ping(struct fr_flux *flux, fr_done_f cb, void *arg)
+{
+    lend_verb(&flux->base, &(struct verb){.kind = FR_FLUX_PING}, cb, arg);
 }
 
 void fr_flux_shutdown(struct fr_engine *engine, fr_done_f cb, void *arg)

@@ -153,6 +153,9 @@ static flux_future_t *send_verb(struct fr_flux_request *request)
                              "reason", request->reason);
     case FR_FLUX_UNDRAIN:
         return flux_rpc_pack(h, "resource.undrain", 0, 0, "{s:s}", "targets", request->text);
+    case FR_FLUX_PING:
+        /* Of the job manager, for it is what everything else waits for. */
+        return flux_rpc_pack(h, "job-manager.ping", FLUX_NODEID_ANY, 0, "{s:i}", "seq", 0);
     default:
         return flux_rpc_pack(h, "shutdown.start", FLUX_NODEID_ANY, 0, "{s:i}", "loglevel", 3);
     }

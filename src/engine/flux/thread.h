@@ -25,8 +25,10 @@ struct fr_flux_thread {
     struct fr_flux_connected *connected; /* news held until the journal answers, or NULL */
     flux_future_t *journal;
     flux_msg_handler_t *purges;
-    bool caught_up;                 /* with the journal's backlog */
-    void *counters;                 /* tsearch(3) tree, see journal.c */
+    flux_future_t *annotations; /* asked for at the end of the backlog */
+    bool live;                  /* the journal's backlog is over */
+    bool caught_up;             /* and all that belongs to it is told */
+    void *numbers;              /* tsearch(3) tree of jobs that have not ended, see numbers.c */
     struct fr_flux_requests flight; /* sent, not answered */
     struct fr_flux_streams streams;
     pid_t parent; /* the broker, if it started us; else 0 */
@@ -77,6 +79,18 @@ void fr_flux_return_all(struct fr_flux_thread *thread, const char *why);
 /* Begins the journal and the news of purged jobs. 0, or -1 with thread->failure. */
 int fr_flux_journal_begin(struct fr_flux_thread *thread);
 void fr_flux_journal_end(struct fr_flux_thread *thread);
+
+/* numbers.c */
+
+/*
+ * Numbers the events of an entry and tells it, in the order of the job's log: at once, or when
+ * it is known which of them are stored. The entry is taken over. 0 or -ENOMEM.
+ */
+int fr_flux_numbers_tell(struct fr_flux_thread *thread, struct fr_flux_entry *news);
+/* Whether the job's annotations have changed since the backlog, or it has ended. */
+bool fr_flux_numbers_annotated(struct fr_flux_thread *thread, uint64_t id);
+void fr_flux_numbers_end(struct fr_flux_thread *thread);
+
 /* What the journal has told of a job. */
 enum fr_flux_known {
     FR_FLUX_UNKNOWN, /* the backlog is not complete: it may be anything */
@@ -84,7 +98,7 @@ enum fr_flux_known {
     FR_FLUX_ACTIVE,
     FR_FLUX_OVER /* or there is no such job */
 };
-enum fr_flux_known fr_flux_journal_knows(struct fr_flux_thread *thread, uint64_t id);
+enum fr_flux_known fr_flux_numbers_knows(struct fr_flux_thread *thread, uint64_t id);
 
 /* output.c */
 
