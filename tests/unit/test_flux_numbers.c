@@ -217,7 +217,6 @@ static void test_what_is_known(void **state)
     tell(fixture, "start", 3);
     check_next(fixture, "start", 1);
     assert_int_equal(fr_flux_numbers_knows(thread, ID), FR_FLUX_ACTIVE);
-    thread->caught_up = true;
     tell(fixture, "clean", 4);
     check_next(fixture, "clean", 2);
     assert_int_equal(fr_flux_numbers_knows(thread, ID), FR_FLUX_OVER);

@@ -100,7 +100,7 @@ static int read_extras(json_t *root, struct fr_flux_entry *news)
     return rc == -ENOMEM ? rc : 0;
 }
 
-static int read_entry(struct fr_flux_thread *thread, json_t *root, json_int_t id)
+static int read_entry(json_t *root, json_int_t id, struct fr_flux_entry **ret)
 {
     struct fr_flux_entry *news = calloc(1, sizeof *news);
     int rc;
@@ -116,7 +116,8 @@ static int read_entry(struct fr_flux_thread *thread, json_t *root, json_int_t id
         fr_flux_item_free(&news->item);
         return rc;
     }
-    return fr_flux_numbers_tell(thread, news);
+    *ret = news;
+    return 0;
 }
 
 static int tell_caught_up(struct fr_flux_thread *thread)
@@ -126,9 +127,19 @@ static int tell_caught_up(struct fr_flux_thread *thread)
     if (!news)
         return -ENOMEM;
     news->kind = FR_FLUX_CAUGHT_UP;
-    thread->caught_up = true;
     fr_flux_tell(thread, news);
     return 0;
+}
+
+/* Whether the backlog, and what came after it, may lack annotations that Flux has. */
+static bool is_lacking(struct fr_flux_thread *thread, uint64_t id, const json_t *annotations)
+{
+    /* The scheduler's last word on a job that has ended came with its resources. */
+    size_t told = json_object_get(annotations, "sched") ? 1 : 0;
+
+    if (fr_flux_numbers_knows(thread, id) == FR_FLUX_OVER)
+        return json_object_size(annotations) > told;
+    return json_object_size(annotations) > 0 && !fr_flux_numbers_annotated(thread, id);
 }
 
 /* An annotation as the event that would have told it. */
@@ -137,14 +148,19 @@ static void tell_annotations(struct fr_flux_thread *thread, const json_t *job)
     json_int_t id = json_integer_value(json_object_get(job, "id"));
     json_t *annotations = json_object_get(job, "annotations");
     _cleanup_(fr_cleanup_json) json_t *event = NULL;
+    struct fr_flux_entry *news;
 
-    if (json_object_size(annotations) == 0 || fr_flux_numbers_annotated(thread, (uint64_t)id))
+    if (!is_lacking(thread, (uint64_t)id, annotations))
         return;
     event = json_pack("{s:[{s:f s:s s:{s:O}}]}", "events", "timestamp",
                       flux_reactor_now(thread->reactor), "name", "annotations", "context",
                       "annotations", annotations);
-    if (!event || read_entry(thread, event, id) < 0)
+    if (!event || read_entry(event, id, &news) < 0) {
         fr_flux_give_up(thread, false, no_memory);
+        return;
+    }
+    news->events[0].index = -1;
+    fr_flux_tell(thread, &news->item);
 }
 
 /* Without an answer the backlog is as good as it can be. */
@@ -163,17 +179,15 @@ static void on_annotations(flux_future_t *f, void *arg)
 }
 
 /*
- * The backlog is in but for annotations, by which waiting jobs say what they wait for: they are
- * not stored. Flux's job-list has heard them; it is asked once.
+ * The backlog is in but for annotations, by which waiting jobs say what they wait for, and
+ * volatile memos: they are not stored. Flux's job-list has heard them; it is asked once.
  */
 static int complete_backlog(struct fr_flux_thread *thread)
 {
     thread->live = true;
-    if (!thread->numbers)
-        return tell_caught_up(thread);
-    thread->annotations = flux_rpc_pack(
-        thread->h, "job-list.list", FLUX_NODEID_ANY, 0, "{s:i s:[s] s:{s:[s s]}}",
-        "max_entries", 0, "attrs", "annotations", "constraint", "states", "pending", "running");
+    thread->annotations =
+        flux_rpc_pack(thread->h, "job-list.list", FLUX_NODEID_ANY, 0, "{s:i s:[s] s:{}}",
+                      "max_entries", 0, "attrs", "annotations", "constraint");
     if (thread->annotations &&
         flux_future_then(thread->annotations, ANNOTATIONS_SECONDS, on_annotations, thread) == 0)
         return 0;
@@ -186,12 +200,14 @@ static int read_response(struct fr_flux_thread *thread, const char *text)
     /* Parsed anew rather than taken from the message, whose tree would be shared. */
     _cleanup_(fr_cleanup_json) json_t *root = json_loads(text, 0, NULL);
     const json_t *id = json_object_get(root, "id");
+    struct fr_flux_entry *news;
 
     if (!json_is_integer(id) || !json_is_array(json_object_get(root, "events")))
         return -EPROTO;
     if ((uint64_t)json_integer_value(id) == FLUX_JOBID_ANY)
         return complete_backlog(thread);
-    return read_entry(thread, root, json_integer_value(id));
+    int rc = read_entry(root, json_integer_value(id), &news);
+    return rc < 0 ? rc : fr_flux_numbers_tell(thread, news);
 }
 
 static void on_response(flux_future_t *f, void *arg)
@@ -282,6 +298,5 @@ void fr_flux_journal_end(struct fr_flux_thread *thread)
     thread->journal = NULL;
     thread->annotations = NULL;
     thread->live = false;
-    thread->caught_up = false;
     fr_flux_numbers_end(thread);
 }

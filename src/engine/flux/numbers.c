@@ -83,7 +83,7 @@ enum fr_flux_known fr_flux_numbers_knows(struct fr_flux_thread *thread, uint64_t
 
     if (counter)
         return counter->started ? FR_FLUX_ACTIVE : FR_FLUX_PENDING;
-    return thread->caught_up ? FR_FLUX_OVER : FR_FLUX_UNKNOWN;
+    return thread->live ? FR_FLUX_OVER : FR_FLUX_UNKNOWN;
 }
 
 bool fr_flux_numbers_annotated(struct fr_flux_thread *thread, uint64_t id)

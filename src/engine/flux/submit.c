@@ -84,9 +84,9 @@ void fr_flux_refused(struct fr_flux_request *request, flux_future_t *f, int errn
         text = "unknown job id";
     else if (is_about_targets(text))
         code = FR_CODE_NOT_FOUND;
-    else if (errnum == EPERM)
-        code = FR_CODE_FORBIDDEN;
-    else if (errnum == ENOSYS) /* the service is not loaded, so nobody has seen it */
+    else if (errnum == EPERM && request->item.kind != FR_FLUX_SUBMIT)
+        code = FR_CODE_FORBIDDEN; /* of a submit: something in the jobspec is not accepted */
+    else if (errnum == ENOSYS)    /* the service is not loaded, so nobody has seen it */
         code = FR_CODE_UNAVAILABLE;
     (void)fr_error_set(&request->err, errnum, code, "%s", text);
 }

@@ -27,7 +27,6 @@ struct fr_flux_thread {
     flux_msg_handler_t *purges;
     flux_future_t *annotations; /* asked for at the end of the backlog */
     bool live;                  /* the journal's backlog is over */
-    bool caught_up;             /* and all that belongs to it is told */
     void *numbers;              /* tsearch(3) tree of jobs that have not ended, see numbers.c */
     struct fr_flux_requests flight; /* sent, not answered */
     struct fr_flux_streams streams;
