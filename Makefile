@@ -50,7 +50,7 @@ clean:
 
 help:
 	@echo 'make            build and run on http://127.0.0.1:5000/ (ARGS="--port 6000 ...")'
-	@echo 'make build      build/flux-restd'
+	@echo 'make build      build/flux-restd and its client build/flux-rest'
 	@echo 'make test       every check and test; ends with a line that counts them'
 	@echo 'make check      the static checks alone'
 	@echo 'make bench      speed beside nginx, and memory'

@@ -70,6 +70,13 @@ extern const struct fr_command fr_commands[];
 extern const size_t fr_commands_count;
 extern const struct fr_option fr_common_options[];
 
+/* A word or number with what it means; NULL ends a list. */
+struct fr_meaning {
+    const char *name, *text;
+};
+extern const struct fr_meaning fr_exit_meanings[];
+extern const struct fr_meaning fr_variables[];
+
 /* The command of that name, or NULL. */
 const struct fr_command *fr_command_find(const char *name);
 

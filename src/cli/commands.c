@@ -37,6 +37,28 @@ const struct fr_option fr_common_options[] = {
     {'V', "version", NULL, "Print the version and end.", FLAG},
     END};
 
+/* Those of enum fr_exit. */
+const struct fr_meaning fr_exit_meanings[] = {
+    {"0", "What was asked for was done; for run and wait, the jobs did well."},
+    {"1", "The server refused it, or a job did not do well."},
+    {"2", "The command line is wrong; nothing was asked."},
+    {"3", "No server was reached, or it broke off its answer."},
+    {"4", "The server does not let us in, or not so far."},
+    {"5", "The request was sent and no answer came: it may have been done."},
+    {"125", "run itself failed; every other status of run is the job's own."},
+    {"130", "Interrupted by Ctrl-C (as seen by a shell)."},
+    {NULL, NULL}};
+
+const struct fr_meaning fr_variables[] = {
+    {"FLUX_RESTFUL_HOST", "Where the server is, as for --url."},
+    {"FLUX_USER, FLUX_TOKEN",
+     "Who we are to the server. The user who runs a daemon on this machine needs neither."},
+    {"NO_COLOR", "If set and not empty: no colours, unless --color=always."},
+    {"FLUX_F58_FORCE_ASCII", "If set: ids begin with f, not with the letter of F58."},
+    {"http_proxy, https_proxy, no_proxy",
+     "Proxies, as curl(1) takes them; not asked for a server on this machine."},
+    {NULL, NULL}};
+
 /* What a job is to be; named as for flux-submit(1). */
 static const struct fr_option job_options[] = {
     {'n', "ntasks", "N", "Tasks to start. Default: 1.", COUNT, .field = "num_tasks"},

@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <wchar.h>
 
+#include "base/text.h"
 #include "base/util.h"
 
 static bool unicode = true;
@@ -31,28 +32,16 @@ void fr_display_set_unicode(bool value)
     (void)setlocale(LC_CTYPE, "C.UTF-8");
 }
 
-/* The smallest character that may be written with n + 1 bytes, to refuse longer spellings. */
-static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
-
-size_t fr_display_character(const char *text, size_t len, uint32_t *ret)
+/* The character that `len` bytes of valid UTF-8 spell. */
+static uint32_t value_of(const char *text, size_t len)
 {
-    unsigned char lead = (unsigned char)text[0];
-    size_t more = lead < 0x80 ? 0 : lead < 0xc0 ? 4 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
-    uint32_t value;
+    uint32_t value = (unsigned char)text[0];
 
-    if (more == 4 || lead >= 0xf8 || more >= len)
-        return 0;
-    value = more == 0 ? lead : lead & (0x3fU >> more);
-    for (size_t i = 1; i <= more; i++) {
-        unsigned char next = (unsigned char)text[i];
-        if ((next & 0xc0) != 0x80)
-            return 0;
-        value = value << 6 | (next & 0x3f);
-    }
-    if (value < least[more] || value > 0x10ffff || (value >= 0xd800 && value < 0xe000))
-        return 0;
-    *ret = value;
-    return more + 1;
+    if (len > 1)
+        value &= 0x7fU >> len;
+    for (size_t i = 1; i < len; i++)
+        value = value << 6 | ((unsigned char)text[i] & 0x3f);
+    return value;
 }
 
 /* Characters that are not seen, or that turn what stands beside them. */
@@ -106,11 +95,11 @@ static bool escape_unseen(struct piece *piece, uint32_t c, size_t len, int width
 static bool next_piece(const char **text, struct piece *piece)
 {
     const char *at = *text;
-    uint32_t c = (unsigned char)*at;
 
     if (!*at)
         return false;
-    size_t len = fr_display_character(at, strnlen(at, 4), &c);
+    size_t len = fr_text_utf8(at, strnlen(at, 4));
+    uint32_t c = value_of(at, len);
     int width = len ? wcwidth((wchar_t)c) : -1;
     *text = at + (len ? len : 1);
     if (escape_unseen(piece, c, len, width))

@@ -11,7 +11,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "base/buf.h"
 
@@ -40,8 +39,5 @@ void fr_display_put(struct fr_buf *out, const char *text);
  * something was cut off. Returns the columns used.
  */
 size_t fr_display_put_cut(struct fr_buf *out, const char *text, size_t max);
-
-/* The length of the UTF-8 character at text (len > 0 bytes there), or 0 if it is none. */
-size_t fr_display_character(const char *text, size_t len, uint32_t *ret);
 
 #endif

@@ -72,6 +72,15 @@ static void put_examples(struct fr_buf *out, const char *examples)
     }
 }
 
+static void put_meanings(struct fr_buf *out, const struct fr_meaning *meanings)
+{
+    for (; meanings->name; meanings++) {
+        char left[80];
+        snprintf(left, sizeof left, "  %s", meanings->name);
+        put_pair(out, left, meanings->text);
+    }
+}
+
 static void put_program(struct fr_buf *out)
 {
     fr_buf_puts(out, "Usage: flux-rest COMMAND [OPTION]... [ARGUMENT]...\n"
@@ -84,6 +93,10 @@ static void put_program(struct fr_buf *out)
     }
     fr_buf_puts(out, "\nOptions of every command:\n");
     put_options(out, fr_common_options);
+    fr_buf_puts(out, "\nVariables of the environment:\n");
+    put_meanings(out, fr_variables);
+    fr_buf_puts(out, "\nExit status:\n");
+    put_meanings(out, fr_exit_meanings);
     fr_buf_puts(out, "\nExamples:\n"
                      "  flux-rest run -n2 hostname\n"
                      "  flux-rest jobs -a\n"

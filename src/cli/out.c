@@ -51,7 +51,8 @@ int fr_out_flush(struct fr_buf *buf)
     return r;
 }
 
-static void say(const char *before, const char *fmt, va_list ap)
+static __attribute__((format(printf, 2, 0))) void say(const char *before, const char *fmt,
+                                                      va_list ap)
 {
     struct fr_buf text = FR_BUF_INIT(SAY_MAX), line = FR_BUF_INIT(4 * SAY_MAX);
 
