@@ -13,6 +13,8 @@
  *           so the name is given once in a job's life and never without its lock. The lock is
  *           held for as long as the shell lives. pid 0: nobody, the job is never to start.
  *   output  frames, see struct fr_frame. Only the holder of the claim writes it.
+ *   limit   appears by rename when the time limit is changed: seconds from the start of the
+ *           job, 0 is none. The shell reads it when it is told to by FR_RELAY_LIMIT.
  *   result  appears by rename when all is over: lines "flux-restd result <version>",
  *           "status <wait status>", "end <time>", and for each exception
  *           "exception <time> <type> <note>".
@@ -20,7 +22,8 @@
  * Times are seconds since the epoch with six decimals.
  *
  * Signals to the shell: SIGTERM ends the job (SIGTERM to its tasks, SIGKILL five seconds
- * later); FR_SIGNAL_RELAY with a value (sigqueue) sends the signal of that number to the tasks.
+ * later); FR_SIGNAL_RELAY with a value (sigqueue) sends the signal of that number to the tasks,
+ * or, with the value FR_RELAY_LIMIT, says that there is a new time limit.
  */
 #ifndef FR_SHELL_FOLDER_H
 #define FR_SHELL_FOLDER_H
@@ -34,11 +37,13 @@
 #define FR_FOLDER_CLAIM "claim"
 #define FR_FOLDER_OUTPUT "output"
 #define FR_FOLDER_RESULT "result"
+#define FR_FOLDER_LIMIT "limit"
 
 #define FR_CLAIM_TITLE "flux-restd claim "
 #define FR_RESULT_TITLE "flux-restd result "
 
 #define FR_SIGNAL_RELAY (SIGRTMIN + 1)
+#define FR_RELAY_LIMIT 0
 
 /* Tags of the records of a job's description. Unknown ones are passed over. */
 enum fr_tag {

@@ -2,6 +2,7 @@
 #include "shell/shell.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -38,6 +39,24 @@ static void stop_begin(struct shell *shell, int signum)
     shell->stopping = true;
 }
 
+/* A limit that has struck already, or cannot be read, changes nothing. */
+static void limit_read(struct shell *shell)
+{
+    int fd = openat(shell->dir, FR_FOLDER_LIMIT, O_RDONLY | O_CLOEXEC);
+    char text[64];
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+    double limit;
+
+    if (fd >= 0)
+        (void)close(fd);
+    if (n <= 0 || shell->stopping)
+        return;
+    text[n] = '\0';
+    limit = strtod(text, NULL);
+    /* Counted from the start by the clock that does not jump. */
+    shell->limit_at = limit > 0 ? shell->limit_from + limit : 0;
+}
+
 static void signals_read(struct shell *shell, int fd)
 {
     struct signalfd_siginfo info;
@@ -47,6 +66,8 @@ static void signals_read(struct shell *shell, int fd)
             stop_begin(shell, SIGTERM);
         else if (info.ssi_signo == (uint32_t)FR_SIGNAL_RELAY && info.ssi_int > 0)
             tasks_signal(shell, info.ssi_int);
+        else if (info.ssi_signo == (uint32_t)FR_SIGNAL_RELAY && info.ssi_int == FR_RELAY_LIMIT)
+            limit_read(shell);
     }
     /* SIGCHLD merges: what ended is asked from the kernel, not counted here. */
     tasks_reap(shell);

@@ -129,8 +129,9 @@ static bool tasks_start(struct shell *shell)
             return false;
         }
     }
+    shell->limit_from = time_monotonic();
     if (shell->job.limit > 0)
-        shell->limit_at = time_monotonic() + shell->job.limit;
+        shell->limit_at = shell->limit_from + shell->job.limit;
     return true;
 }
 

@@ -57,6 +57,7 @@ struct shell {
     int code;              /* highest exit code, 128 + signal for a signal */
     bool stopping;         /* told to end: the tasks are killed at kill_at */
     double start;          /* wall clock */
+    double limit_from;     /* monotonic; what the limit counts from */
     double limit_at;       /* monotonic; 0 is never */
     double kill_at;        /* monotonic; 0 is never */
     char exceptions[2048]; /* lines of the result file */

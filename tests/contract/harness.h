@@ -131,5 +131,7 @@ extern const struct CMUnitTest contract_run_tests[], contract_output_tests[],
     contract_verb_tests[], contract_steer_tests[], contract_life_tests[];
 extern const size_t contract_run_count, contract_output_count, contract_verb_count,
     contract_steer_count, contract_life_count;
+extern const struct CMUnitTest contract_depend_tests[];
+extern const size_t contract_depend_count;
 
 #endif

@@ -27,6 +27,8 @@ int main(int argc, char **argv)
     }
     failed +=
         _cmocka_run_group_tests("run", contract_run_tests, contract_run_count, NULL, NULL);
+    failed += _cmocka_run_group_tests("depend", contract_depend_tests, contract_depend_count,
+                                      NULL, NULL);
     failed += _cmocka_run_group_tests("output", contract_output_tests, contract_output_count,
                                       NULL, NULL);
     failed +=

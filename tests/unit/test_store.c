@@ -355,6 +355,110 @@ static void test_refuses_a_newer_format(void **state)
     assert_null(store);
 }
 
+/* As the first released version made it; it is not to be changed. */
+static const char version_1[] =
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE jobs (id INTEGER PRIMARY KEY, urgency INTEGER NOT NULL,"
+    " jobspec TEXT NOT NULL, environment TEXT, R TEXT);"
+    "CREATE TABLE events (seq INTEGER PRIMARY KEY, id INTEGER NOT NULL, idx INTEGER NOT NULL,"
+    " timestamp REAL NOT NULL, name TEXT NOT NULL, context TEXT);"
+    "INSERT INTO meta VALUES ('uuid', '12345678-1234-4234-8234-123456789abc'),"
+    " ('epoch', '1700000000000');"
+    "INSERT INTO jobs VALUES (7, 16, '{\"a\":1}', '{\"A\":\"b\"}', '{}'),"
+    " (9, 0, '{\"a\":2}', NULL, NULL);"
+    "INSERT INTO events VALUES (1, 7, 0, 10.5, 'submit', '{}'), (2, 9, 0, 10.75, 'submit', "
+    "'{}'), (3, 7, 1, 11.5, 'clean', NULL);"
+    "PRAGMA user_version=1;";
+
+static void sql_run(const char *path, const char *sql)
+{
+    sqlite3 *handle;
+
+    assert_int_equal(sqlite3_open(path, &handle), SQLITE_OK);
+    if (sqlite3_exec(handle, sql, NULL, NULL, NULL) != SQLITE_OK)
+        fail_msg("%s", sqlite3_errmsg(handle));
+    assert_int_equal(sqlite3_close(handle), SQLITE_OK);
+}
+
+static int sql_ask(const char *path, const char *sql)
+{
+    sqlite3_stmt *stmt;
+    sqlite3 *handle;
+    int number;
+
+    assert_int_equal(sqlite3_open(path, &handle), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(handle, sql, -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    number = sqlite3_column_int(stmt, 0);
+    assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
+    assert_int_equal(sqlite3_close(handle), SQLITE_OK);
+    return number;
+}
+
+static void test_takes_over_version_1(void **state)
+{
+    struct bench *bench = *state;
+    struct outcome outcome = {0};
+
+    close_store(bench);
+    assert_int_equal(unlink(bench->path), 0);
+    sql_run(bench->path, version_1);
+    for (int i = 0; i < 2; i++) { /* and opens it again as its own */
+        open_store(bench);
+        assert_string_equal(fr_store_uuid(bench->store),
+                            "12345678-1234-4234-8234-123456789abc");
+        assert_int_equal(fr_store_last_seq(bench->store), 3);
+        assert_string_equal(read_all(bench).text, "7.0:submit+J 9.0:submit+J 7.1:clean ");
+        close_store(bench);
+        assert_int_equal(sql_ask(bench->path, "SELECT COUNT(*) FROM jobs WHERE ended = 11.5"),
+                         1);
+        assert_int_equal(sql_ask(bench->path, "SELECT COUNT(*) FROM jobs WHERE ended IS NULL"),
+                         1);
+    }
+    open_store(bench);
+    fr_store_release(bench->store);
+    put_event(bench, 9, "clean", 1, &outcome);
+    wait_calls(bench, &outcome, 1);
+    assert_int_equal(outcome.result, 0);
+    close_store(bench);
+    assert_int_equal(sql_ask(bench->path, "SELECT COUNT(*) FROM jobs WHERE ended = 2.25"), 1);
+}
+
+/* A migration that fails leaves the old version whole. */
+static void test_failed_take_over(void **state)
+{
+    struct bench *bench = *state;
+    struct fr_store *store = NULL;
+    struct fr_error err = {.text = ""};
+
+    close_store(bench);
+    assert_int_equal(unlink(bench->path), 0);
+    sql_run(bench->path, version_1);
+    sql_run(bench->path, "CREATE TABLE doomed (other TEXT)"); /* in its way, at the end */
+    assert_true(fr_store_open(&bench->loop, bench->path, &store, &err) < 0);
+    assert_int_equal(sql_ask(bench->path, "PRAGMA user_version"), 1);
+    sql_run(bench->path, "DROP TABLE doomed");
+    open_store(bench);
+    assert_string_equal(read_all(bench).text, "7.0:submit+J 9.0:submit+J 7.1:clean ");
+}
+
+static void test_unit_with_many_events(void **state)
+{
+    struct bench *bench = *state;
+    struct outcome outcome = {0};
+    struct fr_unit *unit = fr_unit_create(5, on_unit, &outcome);
+
+    assert_int_equal(fr_unit_reserve(unit, 3), 0);
+    for (int i = 0; i < 500; i++) {
+        assert_int_equal(fr_unit_reserve(unit, (size_t)i + 1), 0);
+        fr_unit_event(unit, "dependency-add", 1, i, strdup("{}"));
+    }
+    fr_store_release(bench->store);
+    fr_store_put(bench->store, unit);
+    wait_calls(bench, &outcome, 1);
+    assert_int_equal(read_all(bench).count, 500);
+}
+
 static void test_refuses_what_is_no_database(void **state)
 {
     struct bench *bench = *state;
@@ -383,6 +487,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_disk_is_tried_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refuses_a_newer_format, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_takes_over_version_1, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_failed_take_over, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_unit_with_many_events, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refuses_what_is_no_database, setup, teardown),
     };
 

@@ -31,14 +31,13 @@ static const struct members vertex = {"resources.",
 
 static const struct members system_members = {
     "attributes.system.",
-    KNOWN("duration", "cwd", "environment", "shell", "job"),
+    KNOWN("duration", "cwd", "environment", "shell", "job", "dependencies"),
     .refused =
         (const __typeof__ (*system_members.refused)[]){
             {"queue", "it has one queue without a name: leave queue out"},
             {"bank", "nothing is accounted here: leave bank out"},
             {"project", "nothing is accounted here: leave project out"},
             {"constraints", "there is but one node: leave constraints out"},
-            {"dependencies", "submit the job when what it depends on has ended"},
             {"files", "have the files there before, or let the command write them"},
             {0}},
 };

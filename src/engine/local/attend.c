@@ -119,6 +119,7 @@ static void shell_watch(struct fr_local_job *job, pid_t pid, int pidfd, double s
     fr_outputs_poke(job->engine->outputs, job->id, false);
     if (job->cancelled)
         (void)fr_launch_signal(pidfd, pid, SIGTERM, 0);
+    fr_steer_limit(job);
     /* A dead one whose lock lives on (a task that is not yet at its exec) cannot be polled. */
     if (pidfd >= 0 && pid != job->gone &&
         fr_poll_create(job->engine->loop, pidfd, on_shell_gone, job, &job->watch) == 0 &&

@@ -215,19 +215,25 @@ int fr_end_waiting(struct fr_local_job *job, const char *type, const char *note,
     return 0;
 }
 
-/* Finds an active job for a verb, or says why not. */
-static int active_find(struct fr_local *engine, uint64_t id, struct fr_local_job **ret,
-                       struct fr_error *err)
+int fr_local_open_check(const struct fr_local *engine, struct fr_error *err)
 {
-    struct fr_local_job *job = NULL;
-    bool known = fr_jobs_find(&engine->jobs, id, &job);
-
     if (engine->closing)
         return fr_error_set(err, ESHUTDOWN, FR_CODE_STOPPING, "The service is stopping.");
     if (!engine->caught_up)
         return fr_error_set(err, EAGAIN, FR_CODE_UNAVAILABLE,
                             "The job store is still being read: try again.");
-    if (!known)
+    return 0;
+}
+
+int fr_local_find(struct fr_local *engine, uint64_t id, struct fr_local_job **ret,
+                  struct fr_error *err)
+{
+    struct fr_local_job *job = NULL;
+    int rc = fr_local_open_check(engine, err);
+
+    if (rc < 0)
+        return rc;
+    if (!fr_jobs_find(&engine->jobs, id, &job))
         return fr_error_set(err, ENOENT, FR_CODE_JOB_NOT_FOUND, "unknown job id");
     if (!job || (job->phase == FR_PHASE_END && !job->cores))
         return fr_error_set(err, EINVAL, FR_CODE_JOB_INACTIVE, "job is inactive");
@@ -241,13 +247,14 @@ void fr_local_cancel(struct fr_engine *base, uint64_t id, const char *note, fr_d
     struct fr_local *engine = fr_local_of(base);
     struct fr_local_job *job = NULL;
     struct fr_error err;
-    int rc = active_find(engine, id, &job, &err);
+    int rc = fr_local_find(engine, id, &job, &err);
 
     if (rc == 0 && job->phase == FR_PHASE_END)
         rc = fr_error_set(&err, EINVAL, FR_CODE_JOB_INACTIVE, "job is inactive");
     if (rc == 0) {
-        rc = job->phase == FR_PHASE_WAITING ? fr_end_waiting(job, "cancel", note, true, cb, arg)
-                                            : cancel_active(job, note, cb, arg);
+        rc = job->phase == FR_PHASE_WAITING || job->phase == FR_PHASE_DEPEND
+                 ? fr_end_waiting(job, "cancel", note, true, cb, arg)
+                 : cancel_active(job, note, cb, arg);
         if (rc < 0)
             (void)fr_error_set(&err, ENOMEM, FR_CODE_INTERNAL, "No memory to cancel the job.");
     }
@@ -258,7 +265,7 @@ void fr_local_cancel(struct fr_engine *base, uint64_t id, const char *note, fr_d
 static int relay(struct fr_local *engine, uint64_t id, int signum, struct fr_error *err)
 {
     struct fr_local_job *job = NULL;
-    int rc = active_find(engine, id, &job, err);
+    int rc = fr_local_find(engine, id, &job, err);
 
     if (rc < 0)
         return rc;

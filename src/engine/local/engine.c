@@ -143,14 +143,12 @@ static struct fr_output_watch *local_output(struct fr_engine *base, uint64_t id,
     struct fr_local *engine = fr_local_of(base);
     struct fr_local_job *job = NULL;
     struct fr_error err;
-    int rc = 0;
+    int rc;
 
     if (engine->closing)
         return NULL;
-    if (!engine->caught_up)
-        rc = fr_error_set(&err, EAGAIN, FR_CODE_UNAVAILABLE,
-                          "The job store is still being read: try again.");
-    else if (!fr_jobs_find(&engine->jobs, id, &job))
+    rc = fr_local_open_check(engine, &err);
+    if (rc == 0 && !fr_jobs_find(&engine->jobs, id, &job))
         rc = fr_error_set(&err, ENOENT, FR_CODE_JOB_NOT_FOUND, "unknown job id");
     return fr_outputs_open(engine->outputs, id, offset, !job, rc < 0 ? &err : NULL, cb, arg);
 }
@@ -169,6 +167,10 @@ static const struct fr_engine_ops local_ops = {
     .submit = fr_local_submit,
     .cancel = fr_local_cancel,
     .kill = fr_local_kill,
+    .urgency = fr_local_urgency,
+    .duration = fr_local_duration,
+    .lookup = fr_local_lookup,
+    .why = fr_local_why,
     .output = local_output,
     .output_pause = fr_outputs_pause,
     .output_free = fr_outputs_watch_free,

@@ -8,6 +8,7 @@ struct fr_later {
     struct fr_later *next;
     fr_submit_f submit;
     fr_done_f done;
+    fr_lookup_f lookup;
     fr_nodes_f nodes;
     void *arg;
     bool failed;
@@ -36,6 +37,8 @@ static void answer(struct fr_local *engine, const struct fr_later *later)
 
     if (later->submit)
         later->submit(later->arg, 0, err);
+    else if (later->lookup)
+        later->lookup(later->arg, NULL, 0, err);
     else if (later->done)
         later->done(later->arg, err);
     else
@@ -71,6 +74,14 @@ void fr_later_done(struct fr_local *engine, fr_done_f cb, void *arg, const struc
 
     if (err)
         later.err = *err;
+    add(engine, &later);
+}
+
+void fr_later_lookup(struct fr_local *engine, fr_lookup_f cb, void *arg,
+                     const struct fr_error *err)
+{
+    struct fr_later later = {.lookup = cb, .arg = arg, .failed = true, .err = *err};
+
     add(engine, &later);
 }
 

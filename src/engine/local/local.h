@@ -5,9 +5,12 @@
  *   engine.c    the engine's functions: create, open, close, submit, cancel, kill, nodes
  *   accept.c    what of a jobspec can be done here
  *   recover.c   reads the store at open and takes up where the last daemon left
+ *   depend.c    what a job waits for before that
  *   run.c       a job's way from the queue to its shell
  *   attend.c    what a shell does, and what is to be done about it
  *   end.c       a job's end
+ *   steer.c     its urgency and time limit
+ *   query.c     what is kept of it, what it waits for
  *
  * The rule behind all of it: nothing is done in the world before the intent is on disk, and
  * nothing is told upward before it is on disk. What is between the two can be seen in the
@@ -22,6 +25,7 @@
 
 #include "base/loop.h"
 #include "engine/engine.h"
+#include "engine/local/depend.h"
 #include "engine/local/folder.h"
 #include "engine/local/jobs.h"
 #include "engine/local/launch.h"
@@ -35,6 +39,7 @@ struct fr_local;
 
 /* Where an active job stands. */
 enum fr_phase {
+    FR_PHASE_DEPEND,   /* something must come about first */
     FR_PHASE_WAITING,  /* in the queue */
     FR_PHASE_ALLOCATE, /* has cores; `alloc` is being committed */
     FR_PHASE_ATTEND,   /* a worker is at its folder, or a timer will send one */
@@ -54,6 +59,8 @@ struct fr_local_job {
     struct fr_sched_share share; /* no cores: the stored jobspec could not be read */
     double duration;             /* its time limit in seconds, 0: none */
     unsigned int outcome;        /* enum fr_outcome, of what is on disk */
+    bool limit_new;              /* the shell is to be told of `duration` */
+    bool limit_busy;             /* a worker has it */
     bool queued;                 /* stands in the queue */
     bool started;                /* `start` is in its log */
     bool cancelled;              /* an exception of severity 0 is in its log */
@@ -70,10 +77,13 @@ struct fr_local_job {
     struct fr_poll *watch;
     struct fr_timer *timer; /* for the errand; made before anything is allocated */
     enum fr_errand errand;
-    unsigned int attempts;            /* launches that failed */
-    struct fr_error failure;          /* why the last one did */
-    TAILQ_ENTRY(fr_local_job) active; /* in fr_jobs.active */
-    TAILQ_ENTRY(fr_local_job) holder; /* in fr_local.holders, while it has resources */
+    unsigned int attempts;     /* launches that failed */
+    struct fr_error failure;   /* why the last one did */
+    struct fr_depend *depends; /* what it waits for */
+    size_t ndepends;
+    struct fr_waiters to_start, to_end; /* of others: what waits for this one */
+    TAILQ_ENTRY(fr_local_job) active;   /* in fr_jobs.active */
+    TAILQ_ENTRY(fr_local_job) holder;   /* in fr_local.holders, while it has resources */
 };
 
 #define FR_LOCAL_STARTS 64
@@ -129,6 +139,8 @@ void fr_later_submit(struct fr_local *engine, fr_submit_f cb, void *arg,
                      const struct fr_error *err);
 void fr_later_done(struct fr_local *engine, fr_done_f cb, void *arg,
                    const struct fr_error *err);
+void fr_later_lookup(struct fr_local *engine, fr_lookup_f cb, void *arg,
+                     const struct fr_error *err);
 void fr_later_nodes(struct fr_local *engine, fr_nodes_f cb, void *arg);
 void fr_later_run(struct fr_local *engine); /* all that wait */
 
@@ -150,6 +162,10 @@ struct fr_sched_share fr_run_share(const struct fr_local *engine,
 void fr_run_hold(struct fr_local_job *job, char *cores, char *gpus, double since);
 /* What one event adds to a job's outcome. */
 unsigned int fr_run_outcome(const struct fr_event *event);
+/* Puts `priority`, as it follows from the urgency. 0 or -ENOMEM. */
+int fr_run_priority(struct fr_local_job *job, struct fr_unit *unit, double when);
+/* A new or stored job, in the list of jobs: waits for what it depends on, or in the queue. */
+void fr_run_begin(struct fr_local_job *job);
 /* Puts a waiting job into the queue; without memory, later. */
 void fr_run_enqueue(struct fr_local_job *job);
 void fr_run_dequeue(struct fr_local_job *job);
@@ -177,6 +193,11 @@ void fr_attend(struct fr_local_job *job, enum fr_errand errand, uint64_t after_m
 void fr_attend_tick(struct fr_local *engine);
 
 /* end.c */
+/* Whether verbs can be done at all: 0, or a negative errno with err. */
+int fr_local_open_check(const struct fr_local *engine, struct fr_error *err);
+/* Finds an active job for a verb, or says why not. */
+int fr_local_find(struct fr_local *engine, uint64_t id, struct fr_local_job **ret,
+                  struct fr_error *err);
 /* The job has ended as the report says (ENDED, DIED or VOID). */
 void fr_end_job(struct fr_local_job *job, const struct fr_report *report);
 void fr_local_cancel(struct fr_engine *base, uint64_t id, const char *note, fr_done_f cb,
@@ -185,6 +206,19 @@ void fr_local_kill(struct fr_engine *base, uint64_t id, int signum, fr_done_f cb
 /* Ends a job that waits and can never run, with an exception of this type. 0 or -ENOMEM. */
 int fr_end_waiting(struct fr_local_job *job, const char *type, const char *note, bool by_user,
                    fr_done_f cb, void *arg);
+
+/* steer.c */
+void fr_local_urgency(struct fr_engine *base, uint64_t id, int urgency, fr_done_f cb,
+                      void *arg);
+void fr_local_duration(struct fr_engine *base, uint64_t id, double seconds, fr_done_f cb,
+                       void *arg);
+/* Tells the shell of a running job its new time limit, if there is one. */
+void fr_steer_limit(struct fr_local_job *job);
+
+/* query.c */
+void fr_local_lookup(struct fr_engine *base, uint64_t id, enum fr_lookup what, fr_lookup_f cb,
+                     void *arg);
+bool fr_local_why(struct fr_engine *base, uint64_t id, char *buf, size_t size);
 
 /* recover.c */
 int fr_recover_begin(struct fr_local *engine, struct fr_error *err);

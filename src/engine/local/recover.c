@@ -117,6 +117,12 @@ static int job_add(struct fr_local *engine, const struct step *step)
     struct fr_local_job *job;
 
     job = fr_run_job_create(engine, step->id, step->urgency, step->spec);
+    if (job)
+        job->phase = FR_PHASE_DEPEND;
+    if (job && step->spec && fr_depend_read(job, step->spec, false, NULL) == -ENOMEM) {
+        fr_run_job_free(job);
+        return -ENOMEM;
+    }
     if (!job || fr_jobs_add(&engine->jobs, step->id, job) < 0) {
         fr_run_job_free(job);
         return -ENOMEM;
@@ -124,9 +130,85 @@ static int job_add(struct fr_local *engine, const struct step *step)
     return 0;
 }
 
+/* A number in an event's context; fallback if there is none. */
+static double number_of(const struct fr_event *event, const char *key, double fallback)
+{
+    json_t *json = event->context ? json_loads(event->context, 0, NULL) : NULL;
+    json_t *value = json_object_get(json, key);
+    double number = json_is_number(value) ? json_number_value(value) : fallback;
+
+    json_decref(json);
+    return number;
+}
+
+static void on_alloc(struct fr_local_job *job, struct step *step)
+{
+    if (!step->cores)
+        return;
+    fr_run_hold(job, fr_take(step->cores), fr_take(step->gpus), step->event.timestamp);
+    job->phase = FR_PHASE_ATTEND;
+    fr_resources_mark(job->engine->resources, job->cores, job->gpus, true);
+}
+
+static void on_start(struct fr_local_job *job, struct step *step)
+{
+    job->started = true;
+}
+
+static void on_exception(struct fr_local_job *job, struct step *step)
+{
+    job->cancelled |= (job->outcome & FR_OUTCOME_EXCEPTION) != 0;
+}
+
+static void on_dependency_remove(struct fr_local_job *job, struct step *step)
+{
+    fr_depend_close(job, step->context);
+}
+
+static void on_depend(struct fr_local_job *job, struct step *step)
+{
+    job->phase = FR_PHASE_WAITING;
+}
+
+static void on_urgency(struct fr_local_job *job, struct step *step)
+{
+    double urgency = number_of(&step->event, "urgency", job->urgency);
+
+    if (urgency >= 0 && urgency < FR_SCHED_URGENCIES)
+        job->urgency = (int)urgency;
+}
+
+static void on_jobspec_update(struct fr_local_job *job, struct step *step)
+{
+    job->duration = number_of(&step->event, "attributes.system.duration", job->duration);
+    job->limit_new = job->cores != NULL; /* whether its shell knows is not known */
+}
+
+static void on_clean(struct fr_local_job *job, struct step *step)
+{
+    struct fr_local *engine = job->engine;
+
+    fr_resources_mark(engine->resources, job->cores, job->gpus, false);
+    fr_jobs_end(&engine->jobs, step->id, job->outcome);
+    fr_run_job_free(job);
+}
+
 /* Takes one event of the backlog into account. */
 static int apply(struct fr_local *engine, struct step *step)
 {
+    static const struct {
+        const char *name;
+        void (*on)(struct fr_local_job *job, struct step *step);
+    } handlers[] = {
+        {"alloc", on_alloc},
+        {"start", on_start},
+        {"exception", on_exception},
+        {"dependency-remove", on_dependency_remove},
+        {"depend", on_depend},
+        {"urgency", on_urgency},
+        {"jobspec-update", on_jobspec_update},
+        {"clean", on_clean},
+    };
     struct fr_local_job *job = NULL;
     int rc = strcmp(step->name, "submit") == 0 ? job_add(engine, step) : 0;
 
@@ -137,18 +219,11 @@ static int apply(struct fr_local *engine, struct step *step)
     job->nevents = step->event.index + 1;
     job->last = step->event.timestamp;
     job->outcome |= fr_run_outcome(&step->event);
-    if (strcmp(step->name, "alloc") == 0 && step->cores) {
-        fr_run_hold(job, fr_take(step->cores), fr_take(step->gpus), step->event.timestamp);
-        job->phase = FR_PHASE_ATTEND;
-        fr_resources_mark(engine->resources, job->cores, job->gpus, true);
-    } else if (strcmp(step->name, "start") == 0) {
-        job->started = true;
-    } else if (strcmp(step->name, "exception") == 0) {
-        job->cancelled = true;
-    } else if (strcmp(step->name, "clean") == 0) {
-        fr_resources_mark(engine->resources, job->cores, job->gpus, false);
-        fr_jobs_end(&engine->jobs, step->id, job->outcome);
-        fr_run_job_free(job);
+    for (size_t i = 0; i < FR_ARRAY_SIZE(handlers); i++) {
+        if (strcmp(handlers[i].name, step->name) == 0) {
+            handlers[i].on(job, step);
+            break;
+        }
     }
     return 0;
 }
@@ -215,8 +290,8 @@ static void take_up(struct fr_local *engine)
     engine->sink.caught_up(engine->sink.arg);
     TAILQ_FOREACH(job, &engine->jobs.active, active)
     {
-        if (job->phase == FR_PHASE_WAITING && !outgrown(job))
-            fr_run_enqueue(job);
+        if ((job->phase == FR_PHASE_DEPEND || job->phase == FR_PHASE_WAITING) && !outgrown(job))
+            fr_run_begin(job);
         else if (job->phase == FR_PHASE_ATTEND)
             fr_run_resume(job);
     }

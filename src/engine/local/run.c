@@ -55,6 +55,17 @@ static void let_go(struct fr_local_job *job)
     free(fr_take(job->gpus));
 }
 
+/* The engine is going: nobody is told. */
+static void waiters_drop(struct fr_waiters *waiters)
+{
+    struct fr_depend *depend;
+
+    while ((depend = LIST_FIRST(waiters))) {
+        LIST_REMOVE(depend, waiter);
+        depend->listed = false;
+    }
+}
+
 void fr_run_job_free(struct fr_local_job *job)
 {
     if (!job)
@@ -63,6 +74,9 @@ void fr_run_job_free(struct fr_local_job *job)
     fr_timer_free(job->timer);
     if (job->pidfd >= 0)
         (void)close(job->pidfd);
+    fr_depend_done(job);
+    waiters_drop(&job->to_start);
+    waiters_drop(&job->to_end);
     let_go(job);
     free(job);
 }
@@ -83,6 +97,8 @@ void fr_run_forget(struct fr_local_job *job)
     fr_resources_mark(engine->resources, job->cores, job->gpus, false);
     fr_run_dequeue(job);
     fr_jobs_end(&engine->jobs, job->id, job->outcome);
+    fr_depend_wake(&job->to_start);
+    fr_depend_wake(&job->to_end);
     fr_outputs_poke(engine->outputs, job->id, true);
     fr_run_job_free(job);
     fr_run_schedule(engine);
@@ -117,6 +133,18 @@ void fr_run_event(struct fr_local_job *job, struct fr_unit *unit, const char *na
         when = job->last;
     job->last = when;
     fr_unit_event(unit, name, when, job->nevents++, context);
+}
+
+int fr_run_priority(struct fr_local_job *job, struct fr_unit *unit, double when)
+{
+    char *context;
+
+    /* Flux's own scale: the urgency, unless it is the highest (RFC 30). */
+    if (asprintf(&context, "{\"priority\":%lld}",
+                 job->urgency == 31 ? 4294967295LL : (long long)job->urgency) < 0)
+        return -ENOMEM;
+    fr_run_event(job, unit, "priority", when, context);
+    return 0;
 }
 
 char *fr_run_exception(const char *type, const char *note, bool by_user)
@@ -159,8 +187,11 @@ static void outcome_note(struct fr_local *engine, const struct fr_unit *unit)
 
     for (size_t i = 0; i < unit->nevents; i++)
         outcome |= fr_run_outcome(&unit->events[i]);
-    if (outcome && fr_jobs_find(&engine->jobs, unit->id, &job) && job)
-        job->outcome |= outcome;
+    if (!outcome || !fr_jobs_find(&engine->jobs, unit->id, &job) || !job)
+        return;
+    job->outcome |= outcome;
+    if (outcome & FR_OUTCOME_START)
+        fr_depend_wake(&job->to_start);
 }
 
 void fr_run_publish(struct fr_local *engine, const struct fr_unit *unit,
@@ -219,7 +250,24 @@ static void on_errand(void *arg)
 {
     struct fr_local_job *job = arg;
 
-    fr_attend(job, job->errand, 0);
+    if (job->phase == FR_PHASE_DEPEND)
+        fr_depend_look(job);
+    else
+        fr_attend(job, job->errand, 0);
+}
+
+void fr_run_begin(struct fr_local_job *job)
+{
+    if (fr_depend_open(job) == 0 && job->phase != FR_PHASE_DEPEND) {
+        fr_run_enqueue(job);
+        return;
+    }
+    job->phase = FR_PHASE_DEPEND;
+    if (!job->timer && fr_timer_create(job->engine->loop, on_errand, job, &job->timer) < 0) {
+        fr_local_tick_soon(job->engine);
+        return;
+    }
+    fr_depend_watch(job);
 }
 
 void fr_run_resume(struct fr_local_job *job)
@@ -326,8 +374,10 @@ void fr_run_tick(struct fr_local *engine)
 
     TAILQ_FOREACH(job, &engine->jobs.active, active)
     {
-        if (job->phase == FR_PHASE_WAITING && !job->queued)
-            fr_run_enqueue(job);
+        if (job->phase == FR_PHASE_DEPEND || (job->phase == FR_PHASE_WAITING && !job->queued))
+            fr_run_begin(job);
+        else if (job->phase == FR_PHASE_RUN && job->limit_new)
+            fr_steer_limit(job);
         else if (job->phase == FR_PHASE_ATTEND && !job->timer)
             fr_run_resume(job);
     }

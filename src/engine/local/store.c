@@ -1,67 +1,14 @@
 // SPDX-License-Identifier: LGPL-3.0-only
 #include "engine/local/store.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "base/loop.h"
 #include "base/util.h"
-#include "engine/local/store_db.h"
+#include "engine/local/store_inner.h"
 
 #define BATCH_UNITS 1024
 #define RETRY_MS 1000
-
-struct fr_store {
-    uv_loop_t *loop;
-    struct fr_db db; /* the worker's while busy */
-    sqlite3 *reader;
-    struct fr_db_facts facts;
-    struct fr_unit *queue, **queue_end;
-    struct fr_unit *batch; /* being committed */
-    struct fr_timer *retry;
-    struct fr_error error; /* of the batch */
-    bool held;
-    bool busy;      /* a batch is with the worker */
-    bool finishing; /* the batch's units are being told */
-    bool closing;
-    void (*closed)(void *arg);
-    void *closed_arg;
-};
-
-struct fr_unit *fr_unit_create(uint64_t id, fr_unit_f done, void *arg)
-{
-    struct fr_unit *unit = calloc(1, sizeof(*unit));
-
-    if (unit) {
-        unit->id = id;
-        unit->done = done;
-        unit->arg = arg;
-    }
-    return unit;
-}
-
-void fr_unit_free(struct fr_unit *unit)
-{
-    if (!unit)
-        return;
-    for (size_t i = 0; i < unit->nevents; i++)
-        free(unit->contexts[i]);
-    free(unit->jobspec);
-    free(unit->environment);
-    free(unit->R);
-    free(unit);
-}
-
-void fr_unit_event(struct fr_unit *unit, const char *name, double timestamp, int64_t index,
-                   char *context)
-{
-    size_t n = unit->nevents++;
-
-    assert(n < FR_UNIT_EVENTS);
-    unit->contexts[n] = context;
-    unit->events[n] = (struct fr_event){
-        .timestamp = timestamp, .name = name, .context = context, .index = index};
-}
 
 static void units_free(struct fr_unit *list)
 {
@@ -265,88 +212,4 @@ static void kick(struct fr_store *store)
         return;
     }
     store->busy = true;
-}
-
-static void cleanup_stmt(sqlite3_stmt **stmt)
-{
-    (void)sqlite3_finalize(*stmt);
-}
-
-static struct fr_row row_of(sqlite3_stmt *stmt)
-{
-    return (struct fr_row){
-        .event = {.seq = (uint64_t)sqlite3_column_int64(stmt, 0),
-                  .index = sqlite3_column_int64(stmt, 2),
-                  .timestamp = sqlite3_column_double(stmt, 3),
-                  .name = (const char *)sqlite3_column_text(stmt, 4),
-                  .context = (const char *)sqlite3_column_text(stmt, 5)},
-        .id = (uint64_t)sqlite3_column_int64(stmt, 1),
-        .urgency = sqlite3_column_int(stmt, 6),
-        .jobspec = (const char *)sqlite3_column_text(stmt, 7),
-        .R = (const char *)sqlite3_column_text(stmt, 8),
-    };
-}
-
-int fr_store_read_events(struct fr_store *store, uint64_t after, uint64_t last, int limit,
-                         fr_row_f each, void *arg, struct fr_error *err)
-{
-    static const char sql[] =
-        "SELECT e.seq, e.id, e.idx, e.timestamp, e.name, e.context, j.urgency,"
-        " CASE e.name WHEN 'submit' THEN j.jobspec END,"
-        " CASE e.name WHEN 'alloc' THEN j.R END"
-        " FROM events e LEFT JOIN jobs j ON j.id = e.id"
-        " WHERE e.seq > ? AND e.seq <= ? ORDER BY e.seq LIMIT ?";
-    _cleanup_(cleanup_stmt) sqlite3_stmt *stmt = NULL;
-    int rc = 0;
-    int step;
-
-    if (sqlite3_prepare_v2(store->reader, sql, -1, &stmt, NULL) != SQLITE_OK)
-        return fr_db_failed(store->reader, err);
-    (void)sqlite3_bind_int64(stmt, 1, (int64_t)after);
-    (void)sqlite3_bind_int64(stmt, 2, (int64_t)last);
-    (void)sqlite3_bind_int(stmt, 3, limit);
-    while ((step = sqlite3_step(stmt)) == SQLITE_ROW) {
-        struct fr_row row = row_of(stmt);
-
-        if (!row.event.name)
-            return fr_error_set(err, ENOMEM, FR_CODE_INTERNAL, "No memory for an event.");
-        rc = each(arg, &row);
-        if (rc)
-            return rc;
-    }
-    return step == SQLITE_DONE ? 0 : fr_db_failed(store->reader, err);
-}
-
-static int column_copy(sqlite3_stmt *stmt, int column, char **ret)
-{
-    const unsigned char *text = sqlite3_column_text(stmt, column);
-
-    if (!text && sqlite3_column_type(stmt, column) != SQLITE_NULL)
-        return -ENOMEM;
-    *ret = text ? strdup((const char *)text) : NULL;
-    return !text || *ret ? 0 : -ENOMEM;
-}
-
-int fr_store_read_spec(struct fr_store *store, uint64_t id, char **ret_jobspec,
-                       char **ret_environment)
-{
-    _cleanup_(cleanup_stmt) sqlite3_stmt *stmt = NULL;
-    _cleanup_(fr_cleanup_str) char *jobspec = NULL;
-    _cleanup_(fr_cleanup_str) char *environment = NULL;
-    int step;
-
-    if (sqlite3_prepare_v2(store->reader, "SELECT jobspec, environment FROM jobs WHERE id = ?",
-                           -1, &stmt, NULL) != SQLITE_OK)
-        return -EIO;
-    (void)sqlite3_bind_int64(stmt, 1, (int64_t)id);
-    step = sqlite3_step(stmt);
-    if (step == SQLITE_DONE)
-        return -ENOENT;
-    if (step != SQLITE_ROW)
-        return -EIO;
-    if (column_copy(stmt, 0, &jobspec) < 0 || column_copy(stmt, 1, &environment) < 0)
-        return -ENOMEM;
-    *ret_jobspec = fr_take(jobspec);
-    *ret_environment = fr_take(environment);
-    return 0;
 }

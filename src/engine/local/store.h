@@ -7,7 +7,7 @@
  * or not at all, and units in the order in which they were put. The database is in WAL mode
  * with synchronous=FULL: what was committed survives a power cut.
  *
- * All of it belongs to the loop's thread, but for the two fr_store_read_… functions.
+ * All of it belongs to the loop's thread, but for the fr_store_read_… functions.
  */
 #ifndef FR_LOCAL_STORE_H
 #define FR_LOCAL_STORE_H
@@ -31,6 +31,7 @@ struct fr_unit;
 typedef bool (*fr_unit_f)(void *arg, const struct fr_unit *unit, int result,
                           const struct fr_error *err);
 
+/* Events that any unit has room for. */
 #define FR_UNIT_EVENTS 12
 
 /* What is committed together, of one job. Made with fr_unit_create. */
@@ -41,21 +42,28 @@ struct fr_unit {
     char *environment; /* may be NULL */
     int urgency;
     char *R; /* owned JSON text, or NULL to leave it */
-    struct fr_event events[FR_UNIT_EVENTS];
+    /* A new time limit, for the stored jobspec and R; negative to leave them. */
+    double duration;
+    double expiration;
+    struct fr_event *events;
     size_t nevents;
     fr_unit_f done;
     void *arg;
     /* private to the store */
-    char *contexts[FR_UNIT_EVENTS];
+    size_t cap;
+    struct fr_event first[FR_UNIT_EVENTS];
     struct fr_unit *next;
 };
 
 struct fr_unit *fr_unit_create(uint64_t id, fr_unit_f done, void *arg); /* NULL: no memory */
 void fr_unit_free(struct fr_unit *unit);                                /* NULL is allowed */
 
+/* Makes room for this many events in all. 0 or -ENOMEM. */
+int fr_unit_reserve(struct fr_unit *unit, size_t count);
+
 /*
  * Adds an event. name is static; context is taken over (free(3)) and may be NULL. More than
- * FR_UNIT_EVENTS is our own mistake.
+ * there is room for is our own mistake. The event `clean` marks the job as ended.
  */
 void fr_unit_event(struct fr_unit *unit, const char *name, double timestamp, int64_t index,
                    char *context);
@@ -105,5 +113,15 @@ int fr_store_read_events(struct fr_store *store, uint64_t after, uint64_t last, 
  */
 int fr_store_read_spec(struct fr_store *store, uint64_t id, char **ret_jobspec,
                        char **ret_environment);
+
+/* For a worker thread. A job's R as fr_store_read_spec(); NULL if it has none. */
+int fr_store_read_R(struct fr_store *store, uint64_t id, char **ret_R);
+
+/*
+ * For a worker thread. Tells the events of one job in order, without jobspec and R. As
+ * fr_store_read_events(); -ENOENT if there are none.
+ */
+int fr_store_read_log(struct fr_store *store, uint64_t id, fr_row_f each, void *arg,
+                      struct fr_error *err);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-3.0-only
 /*
- * The SQL of the store: blocking calls on one connection. For store.c alone.
+ * The SQL of the store: blocking calls on one connection. For store*.c alone.
  */
 #ifndef FR_LOCAL_STORE_DB_H
 #define FR_LOCAL_STORE_DB_H
@@ -14,7 +14,7 @@
 /* A connection that writes, with its prepared statements. */
 struct fr_db {
     sqlite3 *handle;
-    sqlite3_stmt *begin, *commit, *job, *rset, *event;
+    sqlite3_stmt *begin, *commit, *job, *rset, *limit, *expiration, *ended, *event;
 };
 
 /* What a database says of itself. */
@@ -29,6 +29,13 @@ struct fr_db_facts {
 int fr_db_open(const char *path, struct fr_db *db, struct fr_db_facts *ret,
                struct fr_error *err);
 void fr_db_close(struct fr_db *db);
+
+/* Makes the tables, or makes those of an older version into today's. 0, -EPROTO with err. */
+int fr_schema_check(sqlite3 *handle, const char *path, struct fr_error *err);
+int fr_schema_facts(sqlite3 *handle, struct fr_db_facts *ret, struct fr_error *err);
+
+/* Runs statements that give nothing back. */
+int fr_db_run(sqlite3 *handle, const char *sql, struct fr_error *err);
 
 /* A second connection to the same file, for reading on any thread. */
 int fr_db_open_reader(const char *path, sqlite3 **ret, struct fr_error *err);

@@ -79,23 +79,21 @@ static int environment_take(struct fr_jobspec *spec, char **ret)
 static int events_put(struct submission *s, struct fr_unit *unit)
 {
     char *submit = NULL;
-    char *priority = NULL;
     double now = fr_time_now();
+    int rc = fr_unit_reserve(unit, FR_UNIT_EVENTS + 2 * s->job->ndepends);
 
-    if (asprintf(&submit, "{\"userid\":%lu,\"urgency\":%d,\"flags\":0,\"version\":1}",
-                 (unsigned long)getuid(), s->job->urgency) < 0)
+    if (rc < 0 || asprintf(&submit, "{\"userid\":%lu,\"urgency\":%d,\"flags\":0,\"version\":1}",
+                           (unsigned long)getuid(), s->job->urgency) < 0)
         return -ENOMEM;
-    /* Flux's own scale: the urgency, unless it is the highest (RFC 30). */
-    if (asprintf(&priority, "{\"priority\":%lld}",
-                 s->job->urgency == 31 ? 4294967295LL : (long long)s->job->urgency) < 0) {
-        free(submit);
-        return -ENOMEM;
-    }
     fr_run_event(s->job, unit, "submit", now, submit);
+    rc = fr_depend_put(s->job, unit, now);
+    if (rc < 0)
+        return rc;
     fr_run_event(s->job, unit, "validate", now, NULL);
+    if (fr_depend_open(s->job) > 0)
+        return 0; /* the rest comes when they are satisfied */
     fr_run_event(s->job, unit, "depend", now, NULL);
-    fr_run_event(s->job, unit, "priority", now, priority);
-    return 0;
+    return fr_run_priority(s->job, unit, now);
 }
 
 static bool on_submitted(void *arg, const struct fr_unit *unit, int result,
@@ -113,17 +111,19 @@ static bool on_submitted(void *arg, const struct fr_unit *unit, int result,
     fr_run_publish(engine, unit, s->spec);
     engine->submitting--;
     (void)fr_jobs_add(&engine->jobs, unit->id, s->job); /* room was made when it came */
-    fr_run_enqueue(fr_take(s->job));
+    fr_run_begin(fr_take(s->job));
     s->cb(s->arg, unit->id, NULL);
     submission_free(s);
     fr_run_schedule(engine);
     return false;
 }
 
-static int submit(struct fr_local *engine, struct submission *s, int urgency)
+static int submit(struct fr_local *engine, struct submission *s, int urgency,
+                  struct fr_error *err)
 {
     uint64_t id = fr_fluid_next(&engine->ids, (uint64_t)(fr_time_now() * 1000));
     _cleanup_(fr_cleanup_unit) struct fr_unit *unit = fr_unit_create(id, on_submitted, s);
+    int rc;
 
     s->job = fr_run_job_create(engine, id, urgency, s->spec);
     if (!unit || !s->job || environment_take(s->spec, &unit->environment) < 0 ||
@@ -131,8 +131,13 @@ static int submit(struct fr_local *engine, struct submission *s, int urgency)
         return -ENOMEM;
     unit->jobspec = json_dumps(s->spec->json, JSON_COMPACT);
     unit->urgency = urgency;
-    if (!unit->jobspec || events_put(s, unit) < 0)
+    if (!unit->jobspec)
         return -ENOMEM;
+    rc = fr_depend_read(s->job, s->spec, true, err);
+    if (rc == 0)
+        rc = events_put(s, unit);
+    if (rc < 0)
+        return rc;
     engine->submitting++;
     fr_store_put(engine->store, fr_take(unit));
     return 0;
@@ -157,7 +162,7 @@ void fr_local_submit(struct fr_engine *base, struct fr_jobspec *taken, int urgen
         rc = readable(spec, &err);
     if (rc == 0 && s) {
         *s = (struct submission){.engine = engine, .spec = fr_take(spec), .cb = cb, .arg = arg};
-        rc = submit(engine, s, urgency);
+        rc = submit(engine, s, urgency, &err);
     }
     if (rc == 0 && s) {
         s = NULL; /* the store's callback has it now */

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+#include <string.h>
+
+#include "base/util.h"
+#include "engine/local/store_inner.h"
+
+static void cleanup_stmt(sqlite3_stmt **stmt)
+{
+    (void)sqlite3_finalize(*stmt);
+}
+
+static struct fr_row row_of(sqlite3_stmt *stmt)
+{
+    return (struct fr_row){
+        .event = {.seq = (uint64_t)sqlite3_column_int64(stmt, 0),
+                  .index = sqlite3_column_int64(stmt, 2),
+                  .timestamp = sqlite3_column_double(stmt, 3),
+                  .name = (const char *)sqlite3_column_text(stmt, 4),
+                  .context = (const char *)sqlite3_column_text(stmt, 5)},
+        .id = (uint64_t)sqlite3_column_int64(stmt, 1),
+        .urgency = sqlite3_column_int(stmt, 6),
+        .jobspec = (const char *)sqlite3_column_text(stmt, 7),
+        .R = (const char *)sqlite3_column_text(stmt, 8),
+    };
+}
+
+/* Tells each row of a statement that is bound. */
+static int rows_tell(struct fr_store *store, sqlite3_stmt *stmt, fr_row_f each, void *arg,
+                     struct fr_error *err)
+{
+    int step;
+
+    while ((step = sqlite3_step(stmt)) == SQLITE_ROW) {
+        struct fr_row row = row_of(stmt);
+        int rc;
+
+        if (!row.event.name)
+            return fr_error_set(err, ENOMEM, FR_CODE_INTERNAL, "No memory for an event.");
+        rc = each(arg, &row);
+        if (rc)
+            return rc;
+    }
+    return step == SQLITE_DONE ? 0 : fr_db_failed(store->reader, err);
+}
+
+int fr_store_read_events(struct fr_store *store, uint64_t after, uint64_t last, int limit,
+                         fr_row_f each, void *arg, struct fr_error *err)
+{
+    static const char sql[] =
+        "SELECT e.seq, e.id, e.idx, e.timestamp, e.name, e.context, j.urgency,"
+        " CASE e.name WHEN 'submit' THEN j.jobspec END,"
+        " CASE e.name WHEN 'alloc' THEN j.R END"
+        " FROM events e LEFT JOIN jobs j ON j.id = e.id"
+        " WHERE e.seq > ? AND e.seq <= ? ORDER BY e.seq LIMIT ?";
+    _cleanup_(cleanup_stmt) sqlite3_stmt *stmt = NULL;
+
+    if (sqlite3_prepare_v2(store->reader, sql, -1, &stmt, NULL) != SQLITE_OK)
+        return fr_db_failed(store->reader, err);
+    (void)sqlite3_bind_int64(stmt, 1, (int64_t)after);
+    (void)sqlite3_bind_int64(stmt, 2, (int64_t)last);
+    (void)sqlite3_bind_int(stmt, 3, limit);
+    return rows_tell(store, stmt, each, arg, err);
+}
+
+struct counted {
+    fr_row_f each;
+    void *arg;
+    bool any;
+};
+
+static int row_count(void *arg, const struct fr_row *row)
+{
+    struct counted *counted = arg;
+
+    counted->any = true;
+    return counted->each(counted->arg, row);
+}
+
+int fr_store_read_log(struct fr_store *store, uint64_t id, fr_row_f each, void *arg,
+                      struct fr_error *err)
+{
+    static const char sql[] = "SELECT seq, id, idx, timestamp, name, context, 0, NULL, NULL"
+                              " FROM events WHERE id = ? ORDER BY seq";
+    _cleanup_(cleanup_stmt) sqlite3_stmt *stmt = NULL;
+    struct counted counted = {each, arg, false};
+    int rc;
+
+    if (sqlite3_prepare_v2(store->reader, sql, -1, &stmt, NULL) != SQLITE_OK)
+        return fr_db_failed(store->reader, err);
+    (void)sqlite3_bind_int64(stmt, 1, (int64_t)id);
+    rc = rows_tell(store, stmt, row_count, &counted, err);
+    return rc == 0 && !counted.any ? -ENOENT : rc;
+}
+
+static int column_copy(sqlite3_stmt *stmt, int column, char **ret)
+{
+    const unsigned char *text = sqlite3_column_text(stmt, column);
+
+    if (!text && sqlite3_column_type(stmt, column) != SQLITE_NULL)
+        return -ENOMEM;
+    *ret = text ? strdup((const char *)text) : NULL;
+    return !text || *ret ? 0 : -ENOMEM;
+}
+
+/* Two texts of a job's row; NULL where it has none. */
+static int columns_read(struct fr_store *store, const char *sql, uint64_t id, char **ret_first,
+                        char **ret_second)
+{
+    _cleanup_(cleanup_stmt) sqlite3_stmt *stmt = NULL;
+    _cleanup_(fr_cleanup_str) char *first = NULL;
+    _cleanup_(fr_cleanup_str) char *second = NULL;
+    int step;
+
+    if (sqlite3_prepare_v2(store->reader, sql, -1, &stmt, NULL) != SQLITE_OK)
+        return -EIO;
+    (void)sqlite3_bind_int64(stmt, 1, (int64_t)id);
+    step = sqlite3_step(stmt);
+    if (step == SQLITE_DONE)
+        return -ENOENT;
+    if (step != SQLITE_ROW)
+        return -EIO;
+    if (column_copy(stmt, 0, &first) < 0 || column_copy(stmt, 1, &second) < 0)
+        return -ENOMEM;
+    *ret_first = fr_take(first);
+    *ret_second = fr_take(second);
+    return 0;
+}
+
+int fr_store_read_spec(struct fr_store *store, uint64_t id, char **ret_jobspec,
+                       char **ret_environment)
+{
+    return columns_read(store, "SELECT jobspec, environment FROM jobs WHERE id = ?", id,
+                        ret_jobspec, ret_environment);
+}
+
+int fr_store_read_R(struct fr_store *store, uint64_t id, char **ret_R)
+{
+    char *none = NULL;
+
+    return columns_read(store, "SELECT R, NULL FROM jobs WHERE id = ?", id, ret_R, &none);
+}
