@@ -98,7 +98,7 @@ def test_job(rest, some):
 
 def test_why(rest, daemon):
     held = daemon.submit("true", urgency=0)
-    assert re.search(r"^why +held: its urgency is 0$", rest.ok("job", held), re.M)
+    assert re.search(r"^why +held\b", rest.ok("job", held), re.M)
     assert "held: its urgency is 0" in rest.ok("jobs")
     rest.ok("cancel", held)
 
