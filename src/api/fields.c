@@ -198,7 +198,7 @@ static int merge_json(json_t *fields, json_t *body, struct fr_problems *problems
     return 0;
 }
 
-static bool has_type(const char *content_type, const char *type)
+bool fr_fields_has_type(const char *content_type, const char *type)
 {
     size_t len = strlen(type);
 
@@ -213,9 +213,10 @@ int fr_fields_read_body(const char *type, const char *body, size_t len, unsigned
 
     if (len == 0 || blank == len)
         return 0;
-    bool is_form = has_type(type, "application/x-www-form-urlencoded");
+    bool is_form = fr_fields_has_type(type, "application/x-www-form-urlencoded");
     /* curl -d '{…}' calls its JSON a form: what begins as an object is read as one. */
-    if (!type || has_type(type, "application/json") || (is_form && body[blank] == '{')) {
+    if (!type || fr_fields_has_type(type, "application/json") ||
+        (is_form && body[blank] == '{')) {
         _cleanup_(fr_cleanup_json) json_t *json = NULL;
         int rc = fr_fields_parse_json(body, len, depth_max, &json, problems);
         return rc < 0 ? rc : merge_json(fields, json, problems);

@@ -7,6 +7,7 @@
 #define FR_API_FIELDS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "base/error.h"
 #include "http/message.h"
@@ -27,6 +28,9 @@ int fr_fields_read(const struct fr_req *req, unsigned int depth_max, json_t **re
  */
 int fr_fields_read_body(const char *type, const char *body, size_t len, unsigned int depth_max,
                         json_t *fields, struct fr_problems *problems);
+
+/* Whether a Content-Type (NULL: none) is of this type, whatever its parameters. */
+bool fr_fields_has_type(const char *content_type, const char *type);
 
 /*
  * Reads a JSON text whose nesting is at most depth_max. 0; -EINVAL with a problem that names

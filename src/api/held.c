@@ -27,6 +27,10 @@ static void give_up(struct fr_held *held)
     struct fr_error err;
     struct fr_req *req = held->req;
 
+    if (held->expired) {
+        held->expired(held);
+        return;
+    }
     if (held->code == FR_CODE_OUTCOME_UNKNOWN)
         fr_error_set(&err, ETIMEDOUT, held->code,
                      "the engine has not answered: it may have been done or not; look before "
@@ -45,7 +49,7 @@ static void on_tick(void *arg)
 
     for (; held; held = next) {
         next = LIST_NEXT(held, link);
-        if (uv_now(api->loop) - held->since > WAIT_MS)
+        if (!held->expired && uv_now(api->loop) - held->since > WAIT_MS)
             give_up(held);
     }
     if (LIST_EMPTY(&api->held))
@@ -74,6 +78,11 @@ void fr_held_init(struct fr_held *held, struct fr_req *req, enum fr_code code,
         fr_timer_start(api->held_timer, TICK_MS, TICK_MS);
     LIST_INSERT_HEAD(&api->held, held, link);
     fr_req_on_gone(req, on_gone, held);
+}
+
+void fr_held_set_expired(struct fr_held *held, void (*expired)(struct fr_held *held))
+{
+    held->expired = expired;
 }
 
 struct fr_req *fr_held_take(struct fr_held *held)

@@ -25,11 +25,18 @@ struct fr_held {
      * callback of the engine is due any more. May be NULL.
      */
     void (*dropped)(struct fr_held *held);
+    void (*expired)(struct fr_held *held); /* fr_held_set_expired() */
 };
 
 /* Begins to hold the request. code: FR_CODE_OUTCOME_UNKNOWN for what may have been done. */
 void fr_held_init(struct fr_held *held, struct fr_req *req, enum fr_code code,
                   void (*dropped)(struct fr_held *held));
+
+/*
+ * Has its own time: is not given up but for the end of the service, and then answered by
+ * expired(), which must do so at once.
+ */
+void fr_held_set_expired(struct fr_held *held, void (*expired)(struct fr_held *held));
 
 /* Lets go of the request to answer it: returns it, or NULL if there is nobody to answer. */
 struct fr_req *fr_held_take(struct fr_held *held);

@@ -12,6 +12,7 @@
 #include "api/handlers.h"
 #include "api/params.h"
 #include "api/problem.h"
+#include "api/wait.h"
 #include "base/loop.h"
 #include "base/text.h"
 #include "base/util.h"
@@ -86,25 +87,72 @@ void fr_jobs_put(struct fr_api *api, const struct fr_job *job, double now, struc
     fr_job_json(job, now, known ? why : NULL, out);
 }
 
+void fr_jobs_put_or_id(struct fr_api *api, uint64_t id, const struct fr_job *job,
+                       struct fr_buf *out)
+{
+    char f58[FR_FLUID_TEXT];
+
+    if (!job) {
+        fr_buf_puts(out, "{\"id\":");
+        fr_buf_put_u64(out, id);
+        fr_buf_printf(out, ",\"jobid\":\"%s\"}", fr_fluid_f58(id, f58));
+    } else if (job->state == FR_STATE_INACTIVE) {
+        fr_finished_json(&api->finished, job, fr_time_now(), out);
+    } else {
+        fr_jobs_put(api, job, fr_time_now(), out);
+    }
+    fr_buf_putc(out, '\n');
+}
+
+static void reply_job(struct fr_req *req, uint64_t id, unsigned int status)
+{
+    struct fr_api *api = fr_api_call(req)->api;
+    const struct fr_job *job = fr_table_find(fr_service_table(api->service), id);
+
+    if (!job) {
+        fr_jobs_reply_unknown(req);
+        return;
+    }
+    struct fr_buf body = FR_BUF_INIT(FR_REPLY_MAX);
+    fr_jobs_put_or_id(api, id, job, &body);
+    fr_reply_json(req, status, &body);
+}
+
+static void on_waited(struct fr_req *req, void *arg, bool reached)
+{
+    reply_job(req, *(uint64_t *)arg, reached ? 200 : 202);
+}
+
+static void wait_for_job(struct fr_req *req, uint64_t id)
+{
+    struct fr_wait_params params;
+    const struct fr_table *table = fr_service_table(fr_api_call(req)->api->service);
+    uint64_t *ids = malloc(sizeof *ids), *copy = malloc(sizeof *copy);
+
+    if (!ids || !copy || !fr_table_find(table, id)) {
+        if (!ids || !copy)
+            fr_reply_no_memory(req);
+        else
+            fr_jobs_reply_unknown(req);
+        free(ids);
+        free(copy);
+        return;
+    }
+    fr_wait_read(req, &params);
+    *ids = *copy = id;
+    fr_wait_begin(req, &params, ids, 1, on_waited, copy, free);
+}
+
 void fr_handle_job(struct fr_req *req)
 {
     uint64_t id;
 
     if (!fr_jobs_readable(req) || !fr_jobs_read_id(req, &id))
         return;
-    struct fr_api *api = fr_api_call(req)->api;
-    const struct fr_job *job = fr_table_find(fr_service_table(api->service), id);
-    if (!job) {
-        fr_jobs_reply_unknown(req);
-        return;
-    }
-    struct fr_buf body = FR_BUF_INIT(FR_REPLY_MAX);
-    if (job->state == FR_STATE_INACTIVE)
-        fr_finished_json(&api->finished, job, fr_time_now(), &body);
+    if (fr_req_query(req, "wait"))
+        wait_for_job(req, id);
     else
-        fr_jobs_put(api, job, fr_time_now(), &body);
-    fr_buf_putc(&body, '\n');
-    fr_reply_json(req, 200, &body);
+        reply_job(req, id, 200);
 }
 
 /* Reads words separated by commas into a mask. */

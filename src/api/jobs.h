@@ -32,4 +32,8 @@ bool fr_jobs_readable(struct fr_req *req);
  */
 void fr_jobs_put(struct fr_api *api, const struct fr_job *job, double now, struct fr_buf *out);
 
+/* A whole reply: the job and a newline; of one that is not known (job NULL) its ids alone. */
+void fr_jobs_put_or_id(struct fr_api *api, uint64_t id, const struct fr_job *job,
+                       struct fr_buf *out);
+
 #endif

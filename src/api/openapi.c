@@ -9,6 +9,7 @@
 #include "api/openapi_schemas.h"
 #include "api/problem.h"
 #include "api/routes.h"
+#include "base/util.h"
 #include "base/version.h"
 
 static const char *method_key(enum fr_method method)
@@ -51,6 +52,8 @@ static void put_query_params(const struct fr_route *route, bool *any, struct fr_
         [FR_PARAM_BOOL] = "{\"type\":\"boolean\"}",
         [FR_PARAM_COUNT] = "{\"type\":\"integer\",\"minimum\":0}",
         [FR_PARAM_COUNT_OR_ALL] = "{\"type\":\"integer\",\"minimum\":-1}",
+        [FR_PARAM_WAIT] = "{\"enum\":[\"run\",\"inactive\",\"change\"]}",
+        [FR_PARAM_TIMEOUT] = "{\"type\":\"string\"}",
     };
 
     for (size_t i = 0; i < route->nparams; i++) {
@@ -76,20 +79,26 @@ static void put_body(const struct fr_route *route, struct fr_buf *out)
             route->body, route->body);
 }
 
-static void put_replies(const struct fr_route *route, struct fr_buf *out)
+static void put_reply(const struct fr_route *route, unsigned int status, struct fr_buf *out)
 {
-    unsigned int status = route->status ? route->status : 200;
-
-    fr_buf_printf(out,
-                  ",\"responses\":{\"%u\":{\"description\":\"Done.\",\"content\":", status);
+    fr_buf_printf(out, "\"%u\":{\"description\":\"Done.\",\"content\":", status);
     if (strchr(route->reply, '/'))
-        fr_buf_printf(out, "{\"%s\":{}}}", route->reply);
+        fr_buf_printf(out, "{\"%s\":{}}},", route->reply);
     else
         fr_buf_printf(out,
                       "{\"application/json\":{\"schema\":"
-                      "{\"$ref\":\"#/components/schemas/%s\"}}}}",
+                      "{\"$ref\":\"#/components/schemas/%s\"}}}},",
                       route->reply);
-    fr_buf_puts(out, ",\"default\":{\"$ref\":\"#/components/responses/Problem\"}}");
+}
+
+static void put_replies(const struct fr_route *route, struct fr_buf *out)
+{
+    fr_buf_puts(out, ",\"responses\":{");
+    put_reply(route, route->status ? route->status : 200, out);
+    for (size_t i = 0; i < FR_ARRAY_SIZE(route->others); i++)
+        if (route->others[i])
+            put_reply(route, route->others[i], out);
+    fr_buf_puts(out, "\"default\":{\"$ref\":\"#/components/responses/Problem\"}}");
 }
 
 static void put_operation(const struct fr_route *route, const char *path, bool bare,

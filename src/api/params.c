@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/wait.h"
+
 #define COUNT_MAX 1000000000L
 
 int fr_param_read_bool(const char *value)
@@ -45,7 +47,11 @@ void fr_param_check(enum fr_param_type type, const char *name, const char *value
                         "%s must be true or false, not \"%.64s\"", name, value);
     if (type == FR_PARAM_COUNT_OR_ALL && strcmp(value, "-1") == 0)
         return;
-    if (type >= FR_PARAM_COUNT && read_count(value) < 0)
+    if (type == FR_PARAM_WAIT)
+        fr_wait_check(name, value, problems);
+    if (type == FR_PARAM_TIMEOUT)
+        fr_wait_check_timeout(name, value, problems);
+    if ((type == FR_PARAM_COUNT || type == FR_PARAM_COUNT_OR_ALL) && read_count(value) < 0)
         fr_problems_add(problems, FR_CODE_INVALID, pointer,
                         "%s must be a whole number from 0 to %ld%s, not \"%.64s\"", name,
                         COUNT_MAX, type == FR_PARAM_COUNT_OR_ALL ? ", or -1 for all" : "",

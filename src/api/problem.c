@@ -15,6 +15,7 @@ static const unsigned short statuses[] = {
     [FR_CODE_ORIGIN] = 403,        [FR_CODE_NOT_FOUND] = 404,
     [FR_CODE_JOB_NOT_FOUND] = 404, [FR_CODE_METHOD] = 405,
     [FR_CODE_JOB_INACTIVE] = 409,  [FR_CODE_JOB_STATE] = 409,
+    [FR_CODE_KEY_REUSED] = 422,    [FR_CODE_KEY_IN_FLIGHT] = 409,
     [FR_CODE_GONE] = 410,          [FR_CODE_TOO_LARGE] = 413,
     [FR_CODE_MEDIA_TYPE] = 415,    [FR_CODE_TOO_MANY] = 429,
     [FR_CODE_UNSUPPORTED] = 501,   [FR_CODE_UNAVAILABLE] = 503,
@@ -55,7 +56,7 @@ static void put_head(struct fr_buf *body, unsigned int status, enum fr_code code
     fr_buf_put_json_string(body, detail);
 }
 
-static void put_lists(struct fr_buf *body, const struct fr_problems *problems)
+void fr_problem_put_errors(struct fr_buf *body, const struct fr_problems *problems)
 {
     fr_buf_puts(body, ",\"errors\":[");
     for (size_t i = 0; i < problems->count; i++) {
@@ -65,7 +66,13 @@ static void put_lists(struct fr_buf *body, const struct fr_problems *problems)
         fr_buf_put_json_string(body, problems->items[i].detail);
         fr_buf_printf(body, ",\"code\":\"%s\"}", fr_code_word(problems->items[i].code));
     }
-    fr_buf_puts(body, "],\"Errors\":[");
+    fr_buf_putc(body, ']');
+}
+
+static void put_lists(struct fr_buf *body, const struct fr_problems *problems)
+{
+    fr_problem_put_errors(body, problems);
+    fr_buf_puts(body, ",\"Errors\":[");
     for (size_t i = 0; i < problems->count; i++) {
         if (i)
             fr_buf_putc(body, ',');

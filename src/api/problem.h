@@ -18,6 +18,9 @@
 /* The HTTP status that a code is answered with. */
 unsigned int fr_problem_status(enum fr_code code);
 
+/* Appends `,"errors":[…]`, with pointer, detail and code of each. */
+void fr_problem_put_errors(struct fr_buf *body, const struct fr_problems *problems);
+
 /* Answers with a JSON body. */
 void fr_reply_json(struct fr_req *req, unsigned int status, struct fr_buf *body);
 

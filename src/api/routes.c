@@ -43,6 +43,20 @@ static const struct fr_param nodes_params[] = {
     {"details", FR_PARAM_BOOL, "Each node's rank, state, drain reason, cores, GPUs and jobs."},
 };
 
+#define WAIT_PARAMS                                                                            \
+    {"wait", FR_PARAM_WAIT,                                                                    \
+     "Answer when the job runs, has ended, or anything is new of it: 200;"                     \
+     " 202 if the time is over before."},                                                      \
+    {                                                                                          \
+        "timeout", FR_PARAM_TIMEOUT, "How long to wait: 30 s if not given, at most an hour."   \
+    }
+
+static const struct fr_param job_params[] = {WAIT_PARAMS};
+
+static const struct fr_param post_params[] = {
+    {"dry_run", FR_PARAM_BOOL, "Submit nothing; say whether and why (not) the job could run."},
+    WAIT_PARAMS};
+
 static const struct fr_param kill_params[] = {
     {"signal", FR_PARAM_TEXT, "A signal's name or number; SIGTERM if not given."},
 };
@@ -78,6 +92,18 @@ static const struct fr_route routes[] = {
      .body = "SubmitRequest",
      .reply = "Submitted",
      .handle = fr_handle_submit},
+    {.method = FR_POST,
+     .path = "/v1/jobs",
+     .bare = true,
+     .role = FR_ROLE_SUBMIT,
+     .id = "createJobs",
+     .summary = "Submit one job (an object), or many (a list, or lines of objects).",
+     .body = "CreateRequest",
+     .status = 201,
+     .others = {200, 202},
+     .reply = "CreateReply",
+     PARAMS(post_params),
+     .handle = fr_handle_post},
     {.method = FR_GET,
      .path = "/v1/jobs",
      .bare = true,
@@ -103,7 +129,9 @@ static const struct fr_route routes[] = {
      .role = FR_ROLE_READ,
      .id = "getJob",
      .summary = "One job with all that is known of it.",
+     .others = {202},
      .reply = "Job",
+     PARAMS(job_params),
      .handle = fr_handle_job},
     {.method = FR_DELETE,
      .path = "/v1/jobs/{id}",

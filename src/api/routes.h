@@ -17,8 +17,10 @@ enum fr_role { FR_ROLE_PUBLIC, FR_ROLE_READ, FR_ROLE_SUBMIT, FR_ROLE_ADMIN };
 enum fr_param_type {
     FR_PARAM_TEXT,
     FR_PARAM_BOOL,
-    FR_PARAM_COUNT,       /* a whole number, not negative */
-    FR_PARAM_COUNT_OR_ALL /* likewise, or -1 for all */
+    FR_PARAM_COUNT,        /* a whole number, not negative */
+    FR_PARAM_COUNT_OR_ALL, /* likewise, or -1 for all */
+    FR_PARAM_WAIT,         /* run, inactive or change */
+    FR_PARAM_TIMEOUT       /* seconds or an RFC 23 duration */
 };
 
 /* A query parameter of a route. */
@@ -35,11 +37,12 @@ struct fr_route {
     bool any_param;        /* ignores query parameters that it does not know */
     bool submit_fields;    /* its query parameters may be fields of a submit request */
     enum fr_role role;
-    const char *id;        /* operationId in the OpenAPI document */
-    const char *summary;   /* a sentence */
-    const char *body;      /* name of the request body's schema, or NULL */
-    unsigned short status; /* of a reply that is none of a fault; 0: 200 */
-    const char *reply;     /* name of the reply's schema, or a media type if it has a '/' */
+    const char *id;           /* operationId in the OpenAPI document */
+    const char *summary;      /* a sentence */
+    const char *body;         /* name of the request body's schema, or NULL */
+    unsigned short status;    /* of a reply that is none of a fault; 0: 200 */
+    unsigned short others[2]; /* more of these, with the same reply */
+    const char *reply;        /* name of the reply's schema, or a media type if it has a '/' */
     const struct fr_param *params;
     size_t nparams;
     void (*handle)(struct fr_req *req);

@@ -16,6 +16,8 @@ struct fr_service {
     struct fr_engine_sink sink;
     struct fr_engine *engine;
     struct fr_hub *hub;
+    struct fr_keys *keys;
+    double caught_up; /* when the engine's backlog was in last; 0: not yet */
     /*
      * Reads are answered from `table`. A backlog is read into `loading`, which takes its place
      * when the engine has caught up: so a lost engine's jobs stay readable until the new
@@ -77,7 +79,9 @@ static void apply(struct fr_service *service, struct fr_table *table,
     if (rc == -ENOENT)
         fr_log_debug("event %s of unknown job %llu", event->name,
                      (unsigned long long)entry->id);
-    else if (news)
+    if (rc >= 0 && entry->jobspec && strcmp(event->name, "submit") == 0)
+        fr_keys_note(service->keys, entry->jobspec->json, entry->id);
+    if (rc != -ENOENT && news)
         fr_hub_publish(service->hub,
                        &(struct fr_news){.seq = seq,
                                          .id = entry->id,
@@ -111,6 +115,7 @@ static void on_caught_up(void *arg)
     service->loading = NULL;
     (void)fr_hub_set_instance(service->hub, service->engine->ops->instance(service->engine));
     service->replaced = false;
+    service->caught_up = fr_time_now();
     if (!service->ready) {
         service->ready = true;
         fr_hub_forget(service->hub);
@@ -172,6 +177,14 @@ static void on_ended(void *arg, const struct fr_error *err)
     fr_service_stop(arg, false, err);
 }
 
+static bool is_known(void *arg, uint64_t id)
+{
+    const struct fr_service *service = arg;
+
+    return fr_table_find(service->table, id) ||
+           (service->loading && fr_table_find(service->loading, id));
+}
+
 int fr_service_create(size_t events_max, const struct fr_service_hooks *hooks,
                       struct fr_service **ret)
 {
@@ -193,6 +206,8 @@ int fr_service_create(size_t events_max, const struct fr_service_hooks *hooks,
     };
     int rc = fr_hub_create(events_max, &service->hub);
     if (rc == 0)
+        rc = fr_keys_create(is_known, service, &service->keys);
+    if (rc == 0)
         rc = fr_table_create(&service->table);
     if (rc == 0)
         rc = fr_table_create(&service->loading);
@@ -211,6 +226,7 @@ void fr_service_free(struct fr_service *service)
     fr_table_free(service->table);
     fr_table_free(service->loading);
     fr_hub_free(service->hub);
+    fr_keys_free(service->keys);
     free(service);
 }
 
@@ -237,6 +253,16 @@ const struct fr_table *fr_service_table(const struct fr_service *service)
 struct fr_hub *fr_service_hub(const struct fr_service *service)
 {
     return service->hub;
+}
+
+struct fr_keys *fr_service_keys(const struct fr_service *service)
+{
+    return service->keys;
+}
+
+double fr_service_caught_up(const struct fr_service *service)
+{
+    return service->caught_up;
 }
 
 bool fr_service_is_ready(const struct fr_service *service)

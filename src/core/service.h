@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "core/hub.h"
+#include "core/keys.h"
 #include "core/table.h"
 #include "engine/engine.h"
 
@@ -47,6 +48,9 @@ struct fr_engine *fr_service_engine(const struct fr_service *service);
  * back, so ask again after any return to the loop. */
 const struct fr_table *fr_service_table(const struct fr_service *service);
 struct fr_hub *fr_service_hub(const struct fr_service *service);
+struct fr_keys *fr_service_keys(const struct fr_service *service);
+/* When the engine's backlog was in last, seconds since the epoch; 0: not yet. */
+double fr_service_caught_up(const struct fr_service *service);
 
 bool fr_service_is_ready(const struct fr_service *service);
 /* Why the engine cannot be reached, or NULL if it can. Borrowed. */

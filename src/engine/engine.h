@@ -155,6 +155,12 @@ struct fr_engine_ops {
     const char *name; /* "local", "flux" */
 
     /*
+     * Whether a submit that was sent before the journal was read may come into it later than
+     * caught_up() (Flux: it is still in ingest). Known keys are waited for then.
+     */
+    bool submits_late;
+
+    /*
      * Starts: journal, caught_up and the rest come from now on. 0, or a negative errno with
      * err when there is no point in going on (then close is still called).
      */

@@ -73,6 +73,12 @@ void fr_req_query_each(const struct fr_req *req,
 const char *fr_req_body(const struct fr_req *req, size_t *ret_len);
 
 /*
+ * Takes the body over: the caller frees it. NULL: no memory. fr_req_body() is empty from then
+ * on.
+ */
+char *fr_req_take_body(struct fr_req *req, size_t *ret_len);
+
+/*
  * Remembers who asks, for the access log and for handlers. Copied; "" until set.
  */
 void fr_req_set_user(struct fr_req *req, const char *user);

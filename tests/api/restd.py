@@ -30,7 +30,8 @@ F58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 CODES = {
     "internal", "malformed", "invalid", "unknown-field", "unsatisfiable", "unauthorized",
     "forbidden", "host-not-served", "origin-refused", "not-found", "job-not-found",
-    "method-not-allowed", "job-inactive", "job-state", "cursor-gone", "too-large", "media-type",
+    "method-not-allowed", "job-inactive", "job-state", "key-reused", "key-in-flight",
+    "cursor-gone", "too-large", "media-type",
     "too-many", "unsupported", "unavailable", "not-sent", "outcome-unknown", "stopping",
     "storage-full", "refused",
 }  # fmt: skip

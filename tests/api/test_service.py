@@ -9,6 +9,7 @@ from restd import check_problem
 # Method and path of every call that a client may rely on, and whether it is there without /v1.
 ROUTES = [
     ("POST", "/v1/jobs/submit", True),
+    ("POST", "/v1/jobs", True),
     ("GET", "/v1/jobs", True),
     ("GET", "/v1/jobs/search", True),
     ("GET", "/v1/jobs/{id}", True),

@@ -63,7 +63,7 @@ static void test_refused(void **state)
     refuse(FR_GET, "/v2/jobs", -ENOENT, 0);
     refuse(FR_GET, "/service", -ENOENT, 0); /* only under /v1 */
     refuse(FR_GET, "", -ENOENT, 0);
-    refuse(FR_DELETE, "/v1/jobs", -ENOTSUP, FR_GET | FR_HEAD);
+    refuse(FR_DELETE, "/v1/jobs", -ENOTSUP, FR_GET | FR_HEAD | FR_POST);
     refuse(FR_POST, "/livez", -ENOTSUP, FR_GET | FR_HEAD);
     refuse(FR_METHOD_OTHER, "/v1/service/stop", -ENOTSUP, FR_POST);
     refuse(FR_GET, "/v1/jobs/7/cancel", -ENOTSUP, FR_POST);

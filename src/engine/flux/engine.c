@@ -322,6 +322,7 @@ static const struct fr_engine_ops flux_ops = {
     .size = flux_size,
     .submit = fr_flux_submit,
     .cancel = fr_flux_cancel,
+    .submits_late = true,
     .kill = fr_flux_kill,
     .urgency = fr_flux_urgency,
     .duration = fr_flux_duration,
