@@ -13,6 +13,8 @@
 #include "cli/format.h"
 #include "cli/signals.h"
 
+#define PATIENCE 2 /* Ctrl-C that make `run` leave its job */
+
 FR_DEFINE_CLEANUP(json_t *, json, json_decref);
 
 /* The whole request: the options' fields and the command. */
@@ -115,14 +117,17 @@ struct running {
     const char *id;
 };
 
+/* Also where Ctrl-C is pressed twice at once the job is asked to end. */
 static void cancel(void *arg)
 {
     const struct running *running = arg;
     struct fr_cli quiet = *running->cli;
 
-    fr_say("canceling %s; Ctrl-C again leaves it alone", running->id);
     quiet.json = false;
+    fr_say("canceling %s; Ctrl-C again leaves it to itself", running->id);
+    fr_signals_set_patience(PATIENCE + 1);
     (void)fr_ask_verb(&quiet, running->id, "/cancel", json_pack("{s:s}", "reason", "Ctrl-C"));
+    fr_signals_set_patience(PATIENCE);
 }
 
 static int print_job(const struct fr_cli *cli, const json_t *job)
@@ -169,7 +174,7 @@ int fr_run_run(struct fr_cli *cli)
     struct fr_buf id = FR_BUF_INIT(4096);
 
     /* The first Ctrl-C cancels the job, once it has an id. */
-    fr_signals_set_patience(2);
+    fr_signals_set_patience(PATIENCE);
     int code = send(cli, &reply);
     if (code == FR_EXIT_OK && fr_args_flag(cli->args, "dry-run")) {
         fr_say("nothing was submitted: the job could run");

@@ -127,7 +127,8 @@ def test_ctrl_c_cancels(rest, daemon):
 
 def test_ctrl_c_twice_leaves(rest, daemon, tmp_path):
     name = "stubborn"
-    script = "trap 'until [ -e go ]; do sleep 0.1; done; exit 7' TERM; echo here; sleep 1000"
+    script = "trap 'until [ -e go ]; do sleep 0.1; done; exit 7' TERM; echo here; "
+    script += "while :; do sleep 0.1; done"
     with rest.popen("run", "--job-name", name, "sh", "-c", script) as process:
         read_until(process.stdout, b"here")
         process.send_signal(signal.SIGINT)
