@@ -78,21 +78,35 @@ static const struct fr_option *option_of(const struct fr_cli *cli, const char *p
     return NULL;
 }
 
-static void tell_each(const struct fr_cli *cli, const json_t *errors)
+static void tell_one(const struct fr_cli *cli, const json_t *error,
+                     void (*say)(const char *fmt, ...))
 {
+    const char *pointer = json_string_value(json_object_get(error, "pointer"));
+    const char *detail = json_string_value(json_object_get(error, "detail"));
+    const struct fr_option *option = pointer ? option_of(cli, pointer) : NULL;
+
+    if (option)
+        say("--%s (%s): %s", option->name, pointer, detail ? detail : "");
+    else
+        say("%s%s%s", pointer ? pointer : "", pointer && *pointer ? ": " : "",
+            detail ? detail : "");
+}
+
+/* What is wrong with the request: in one line if it is one thing. */
+static void tell_errors(const struct fr_cli *cli, const char *message, const json_t *errors)
+{
+    const char *first = json_string_value(json_object_get(json_array_get(errors, 0), "detail"));
+    bool repeats = message && first && strcmp(message, first) == 0;
     const json_t *error;
     size_t i;
 
-    json_array_foreach (errors, i, error) {
-        const char *pointer = json_string_value(json_object_get(error, "pointer"));
-        const char *detail = json_string_value(json_object_get(error, "detail"));
-        const struct fr_option *option = pointer ? option_of(cli, pointer) : NULL;
-        if (option)
-            fr_say_more("--%s (%s): %s", option->name, pointer, detail ? detail : "");
-        else
-            fr_say_more("%s%s%s", pointer ? pointer : "", pointer && *pointer ? ": " : "",
-                        detail ? detail : "");
+    if (repeats && json_array_size(errors) == 1) {
+        tell_one(cli, json_array_get(errors, 0), fr_say);
+        return;
     }
+    fr_say("%s", message && !repeats ? message : "the server refused the request");
+    json_array_foreach (errors, i, error)
+        tell_one(cli, error, fr_say_more);
 }
 
 static int exit_of(long status, const char *code)
@@ -116,13 +130,12 @@ int fr_ask_refused(const struct fr_cli *cli, const struct fr_reply *reply)
     if (cli->json && reply->body.len)
         (void)fr_out_write(STDOUT_FILENO, reply->body.data, reply->body.len);
     if (json_array_size(errors) > 0) /* the detail is that of the first one */
-        fr_say("%s", message ? message : "the server refused the request");
+        tell_errors(cli, message, errors);
     else if (detail || message)
         fr_say("%s", detail ? detail : message);
     else
         fr_say("the server at %s answered with status %ld%s", fr_client_url(cli->client),
                reply->status, problem ? "" : " and without a reason that can be read");
-    tell_each(cli, errors);
     if (remedy(code))
         fr_say_more("%s", remedy(code));
     return exit_of(reply->status, code);
@@ -291,32 +304,33 @@ int fr_ask_done(struct fr_cli *cli, const struct fr_request *request)
     return code;
 }
 
-char *fr_ask_job_path(const char *id, const char *rest)
+char *fr_ask_path(const char *path, const char *id, const char *rest)
 {
-    struct fr_buf path = FR_BUF_INIT(PATH_MAX_BYTES + strlen(rest));
+    struct fr_buf whole = FR_BUF_INIT(PATH_MAX_BYTES);
     char *text = NULL;
     size_t len;
 
-    fr_buf_puts(&path, "/v1/jobs/");
-    fr_client_put_escaped(&path, id);
-    fr_buf_puts(&path, rest);
-    if (fr_buf_take(&path, &text, &len) < 0)
-        fr_say("'%.40s…' is too long for a job id", id);
+    fr_buf_printf(&whole, "%s/", path);
+    fr_client_put_escaped(&whole, id);
+    fr_buf_puts(&whole, rest);
+    if (fr_buf_take(&whole, &text, &len) < 0)
+        fr_say("'%.40s' and so on is too long", id);
     return text;
 }
 
-int fr_ask_verb(struct fr_cli *cli, const char *id, const char *verb, json_t *body)
+int fr_ask_verb(struct fr_cli *cli, const char *path, const char *id, const char *verb,
+                json_t *body)
 {
     _cleanup_(fr_cleanup_json) json_t *taken = body;
-    _cleanup_(fr_cleanup_str) char *path = fr_ask_job_path(id, verb);
+    _cleanup_(fr_cleanup_str) char *whole = fr_ask_path(path, id, verb);
     _cleanup_(fr_cleanup_str) char *text = taken ? json_dumps(taken, JSON_COMPACT) : NULL;
 
     if (!text)
         return fr_ask_no_memory();
-    if (!path)
+    if (!whole)
         return FR_EXIT_USAGE;
     return fr_ask_done(cli, &(struct fr_request){.method = "POST",
-                                                 .path = path,
+                                                 .path = whole,
                                                  .type = "application/json",
                                                  .body = text,
                                                  .body_len = strlen(text)});

@@ -43,14 +43,14 @@ int fr_ask_parse(const struct fr_reply *reply, json_t **ret);
 /* Says that there is no memory left, and returns FR_EXIT_FAILED. */
 int fr_ask_no_memory(void);
 
-/*
- * Sends a JSON body (taken over, NULL: no memory) to /v1/jobs/ID/VERB. As fr_ask_done.
- */
-int fr_ask_verb(struct fr_cli *cli, const char *id, const char *verb, json_t *body);
+/* Sends a JSON body (taken over; NULL: no memory) to PATH/ID/VERB. As fr_ask_done. */
+int fr_ask_verb(struct fr_cli *cli, const char *path, const char *id, const char *verb,
+                json_t *body);
 
-/*
- * "/v1/jobs/ID" and what follows, or NULL (told: no memory). The caller frees it.
- */
-char *fr_ask_job_path(const char *id, const char *rest);
+/* "PATH/ID" and what follows, or NULL (told). The caller frees it. */
+char *fr_ask_path(const char *path, const char *id, const char *rest);
+
+#define FR_ASK_JOBS "/v1/jobs"
+#define FR_ASK_NODES "/v1/nodes"
 
 #endif

@@ -272,6 +272,12 @@ static int set_body(struct transfer *transfer, CURL *easy)
     if (strcmp(request->method, "GET") == 0)
         return 0;
     int r = SET(easy, CURLOPT_CUSTOMREQUEST, request->method);
+    /*
+     * Where a connection that is used again is closed before an answer, curl sends the request
+     * once more on a new one, whatever its method: on a new one from the start it does not.
+     */
+    if (!request->key && !request->keys_inside)
+        r |= SET(easy, CURLOPT_FRESH_CONNECT, 1L);
     if (!request->body && strcmp(request->method, "POST") != 0)
         return r;
     r |= SET(easy, CURLOPT_POSTFIELDS, request->body ? request->body : "");
@@ -386,7 +392,10 @@ static enum fr_outcome judge(struct fr_client *client, const struct transfer *tr
     }
     if (transfer->stopped)
         return FR_STOPPED;
-    fr_error_set(err, EIO, FR_CODE_UNAVAILABLE, "%s", why);
+    fr_error_set(err, EIO, FR_CODE_UNAVAILABLE, "%s%s", why,
+                 transfer->result == CURLE_PEER_FAILED_VERIFICATION
+                     ? "; --cacert names a file of certificates to trust"
+                     : "");
     if (transfer->too_large)
         return FR_TOO_LARGE;
     (void)curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);

@@ -161,6 +161,10 @@ static const struct fr_option nodes_options[] = {
     {'n', "no-header", NULL, "No line of headings.", FLAG},
     END};
 
+static const struct fr_option drain_options[] = {
+    {'m', "message", "TEXT", "Why, for those who list the nodes.", TEXT},
+    END};
+
 static const struct fr_option wait_options[] = {
     {'q', "quiet", NULL, "Say nothing of jobs that failed.", FLAG},
     END};
@@ -239,6 +243,15 @@ const struct fr_command fr_commands[] = {
      "flux-rest nodes\n"
      "flux-rest nodes -n -o '{name} {state}'",
      {nodes_options}, 0, 0, false, fr_run_nodes},
+    {"drain", "NODES", "Take nodes out of service.",
+     "Takes nodes out of service, by hostlist or ranks: jobs that run there go on, and no other "
+     "is started.",
+     "flux-rest drain -m 'new memory' node[3-5]",
+     {drain_options}, 1, 1, false, fr_run_drain},
+    {"undrain", "NODES", "Put nodes back into service.",
+     "Puts nodes that are drained back into service.",
+     "flux-rest undrain node[3-5]",
+     {NULL}, 1, 1, false, fr_run_undrain},
     {"queues", "", "List queues.",
      "Lists the queues: whether they take and start jobs, limits, and jobs.",
      "flux-rest queues",

@@ -12,30 +12,27 @@
 #define VALUE_MAX (1U << 20)
 
 /* Wraps at blanks; a word that is longer than a line stays whole, for whoever copies it. */
-static void put_wrapped(const struct fr_detail *detail, const char *text)
+static void put_wrapped(const struct fr_detail *detail, char *text)
 {
-    size_t column = NAME_WIDTH;
-    char word[VALUE_MAX > 4096 ? 4096 : VALUE_MAX];
+    size_t column = NAME_WIDTH, blanks = 0;
 
     while (*text) {
         size_t len = strcspn(text, " ");
-        size_t blanks = strspn(text + len, " ");
-        size_t n = len < sizeof word - 1 ? len : sizeof word - 1;
-        memcpy(word, text, n);
-        word[n] = '\0';
-        size_t width = fr_display_width(word);
-        if (detail->columns && column > NAME_WIDTH && column + width > detail->columns) {
+        char end = text[len];
+        text[len] = '\0';
+        size_t width = fr_display_width(text);
+        if (detail->columns && column > NAME_WIDTH &&
+            column + blanks + width > detail->columns) {
             fr_buf_printf(detail->out, "\n%*s", NAME_WIDTH, "");
             column = NAME_WIDTH;
+            blanks = 0;
         }
-        fr_display_put(detail->out, word);
-        column += width;
-        text += n;
-        if (n == len && *text) {
-            fr_buf_printf(detail->out, "%*s", (int)blanks, "");
-            column += blanks;
-            text += blanks;
-        }
+        fr_buf_printf(detail->out, "%*s", (int)blanks, "");
+        fr_display_put(detail->out, text);
+        column += blanks + width;
+        text[len] = end;
+        blanks = strspn(text + len, " ");
+        text += len + blanks;
     }
 }
 

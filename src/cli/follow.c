@@ -34,7 +34,7 @@ static void pass_interrupt(void *arg)
 
 int fr_follow(struct fr_cli *cli, const char *id, void (*on_interrupt)(void *arg), void *arg)
 {
-    _cleanup_(fr_cleanup_str) char *path = fr_ask_job_path(id, "/output/stream");
+    _cleanup_(fr_cleanup_str) char *path = fr_ask_path(FR_ASK_JOBS, id, "/output/stream");
     struct follow follow = {.on_interrupt = on_interrupt, .arg = arg};
     struct fr_request request = {
         .method = "GET",
@@ -66,7 +66,7 @@ static bool is_inactive(const json_t *job)
 int fr_follow_end(struct fr_cli *cli, const char *id, void (*on_interrupt)(void *arg),
                   void *arg, json_t **ret)
 {
-    _cleanup_(fr_cleanup_str) char *path = fr_ask_job_path(id, "");
+    _cleanup_(fr_cleanup_str) char *path = fr_ask_path(FR_ASK_JOBS, id, "");
     struct fr_request request = {.method = "GET", .path = path};
     double pause = POLL_FIRST;
 

@@ -188,12 +188,12 @@ const struct fr_field fr_job_fields[] = {
 const char *fr_job_format(const char *name)
 {
     static const char *const formats[][2] = {
-        {"default", "+:{id:>8} ?+:{queue:<5.12} +:{username:<4.8} +:{name:<8.24} "
+        {"default", "+:{id:>8} ?+:{queue:<5.10} +:{username:<4.8} +:{name:<8.16} "
                     "{status_abbrev:>2} {ntasks:>6h} {nnodes:>6h} {time:>6h} {info}"},
-        {"narrow", "+:{id:>8} +:{name:<4.14} {status_abbrev:>2} {time:>6h} {info}"},
-        {"long",
-         "+:{id:>8} ?+:{queue:<5} +:{username:<4} +:{name:<8} +:{status:<9} {ntasks:>6h} "
-         "{nnodes:>6h} {t_submit!d:<19} {time:>6h} +:{info:<4} {command}"},
+        {"narrow", "+:{id:>8} +:{name:<4.10} {status_abbrev:>2} {time:>6h} {info}"},
+        {"long", "+:{id:>8} ?+:{queue:<5} +:{username:<4} +:{name:<8.32} +:{status:<9} "
+                 "{ntasks:>6h} {nnodes:>6h} {t_submit!d:<19} {time:>6h} +:{info:<4.40} "
+                 "{command}"},
     };
 
     for (size_t i = 0; i < FR_ARRAY_SIZE(formats); i++) {

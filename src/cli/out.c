@@ -2,6 +2,7 @@
 #include "cli/out.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,14 +28,17 @@ int fr_out_write(int fd, const char *data, size_t len)
             len -= (size_t)n;
         } else if (errno == EPIPE) {
             fr_signals_die(SIGPIPE);
+        } else if (errno == EAGAIN) { /* whoever shares it made it so */
+            struct pollfd pollfd = {.fd = fd, .events = POLLOUT};
+            (void)poll(&pollfd, 1, 1000);
         } else if (errno != EINTR) {
             int saved = errno;
             if (fd != STDERR_FILENO)
                 fr_say("cannot write standard output: %s", strerror(saved));
             return -saved;
-        } else if (fr_signals_gave_up()) {
-            return -EINTR;
         }
+        if (len > 0 && fr_signals_gave_up())
+            return -EINTR;
     }
     return 0;
 }

@@ -112,7 +112,7 @@ static void put_job(const struct fr_cli *cli, const json_t *job, struct fr_buf *
     struct fr_detail detail = {.out = out, .color = cli->color, .columns = fr_out_columns()};
 
     put_field(&detail, "id", job, "id");
-    fr_detail_put_member(&detail, "", job, "id");
+    fr_detail_put_member(&detail, "as decimal", job, "id");
     fr_detail_put_member(&detail, "name", job, "name");
     put_status(&detail, job);
     fr_detail_put_member(&detail, "why", job, "why");
@@ -137,7 +137,7 @@ static void put_job(const struct fr_cli *cli, const json_t *job, struct fr_buf *
 
 static int show(struct fr_cli *cli, const char *id, struct fr_buf *screen)
 {
-    _cleanup_(fr_cleanup_str) char *path = fr_ask_job_path(id, "");
+    _cleanup_(fr_cleanup_str) char *path = fr_ask_path(FR_ASK_JOBS, id, "");
     struct fr_request request = {.method = "GET", .path = path};
     _cleanup_(fr_cleanup_json) json_t *job = NULL;
 

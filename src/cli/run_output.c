@@ -30,8 +30,8 @@ static int print_lines(const json_t *reply)
  */
 static int show(struct fr_cli *cli, const char *id)
 {
-    _cleanup_(fr_cleanup_str) char *job_path = fr_ask_job_path(id, "");
-    _cleanup_(fr_cleanup_str) char *path = fr_ask_job_path(id, "/output");
+    _cleanup_(fr_cleanup_str) char *job_path = fr_ask_path(FR_ASK_JOBS, id, "");
+    _cleanup_(fr_cleanup_str) char *path = fr_ask_path(FR_ASK_JOBS, id, "/output");
     _cleanup_(fr_cleanup_json) json_t *job = NULL, *reply = NULL;
     struct fr_request request = {.method = "GET", .path = job_path};
 
@@ -59,7 +59,7 @@ int fr_run_output(struct fr_cli *cli)
         fr_say("--follow and --json do not go together: what comes is told as it was written");
         return FR_EXIT_USAGE;
     }
-    _cleanup_(fr_cleanup_str) char *path = fr_ask_job_path(id, "/output");
+    _cleanup_(fr_cleanup_str) char *path = fr_ask_path(FR_ASK_JOBS, id, "/output");
     if (!path)
         return FR_EXIT_FAILED;
     return fr_ask_through(cli, &(struct fr_request){.method = "GET", .path = path});

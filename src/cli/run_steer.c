@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-3.0-only
-/* flux-rest cancel, kill, urgency and duration: one after the other, however one goes. */
+/* flux-rest cancel, kill, urgency, duration, drain and undrain. */
 #include "cli/run.h"
 
 #include <string.h>
@@ -13,14 +13,15 @@
 
 FR_DEFINE_CLEANUP(json_t *, json, json_decref);
 
-/* Asks the same of each job named. body is taken over. The first failure's code counts. */
+/* Asks the same of each job named, however one of them goes. body is taken over. The first
+ * failure's code counts. */
 static int each(struct fr_cli *cli, const char *verb, json_t *body)
 {
     _cleanup_(fr_cleanup_json) json_t *taken = body;
     int first = FR_EXIT_OK;
 
     for (size_t i = 0; i < cli->args->nwords; i++) {
-        int code = fr_ask_verb(cli, cli->args->words[i], verb, json_incref(taken));
+        int code = fr_ask_verb(cli, FR_ASK_JOBS, cli->args->words[i], verb, json_incref(taken));
         if (code == FR_EXIT_UNREACHABLE || code == FR_EXIT_INTERRUPTED)
             return code;
         if (code != FR_EXIT_OK && cli->args->nwords > 1)
@@ -101,7 +102,7 @@ int fr_run_kill(struct fr_cli *cli)
 
 int fr_run_urgency(struct fr_cli *cli)
 {
-    return fr_ask_verb(cli, cli->args->words[0], "/urgency",
+    return fr_ask_verb(cli, FR_ASK_JOBS, cli->args->words[0], "/urgency",
                        json_pack("{s:s}", "urgency", cli->args->words[1]));
 }
 
@@ -116,6 +117,19 @@ int fr_run_duration(struct fr_cli *cli)
                text);
         return FR_EXIT_USAGE;
     }
-    return fr_ask_verb(cli, cli->args->words[0], "/duration",
+    return fr_ask_verb(cli, FR_ASK_JOBS, cli->args->words[0], "/duration",
                        json_pack("{s:f}", "duration", seconds));
+}
+
+int fr_run_drain(struct fr_cli *cli)
+{
+    const char *message = fr_args_text(cli->args, "message");
+
+    return fr_ask_verb(cli, FR_ASK_NODES, cli->args->words[0], "/drain",
+                       message ? json_pack("{s:s}", "reason", message) : json_object());
+}
+
+int fr_run_undrain(struct fr_cli *cli)
+{
+    return fr_ask_verb(cli, FR_ASK_NODES, cli->args->words[0], "/undrain", json_object());
 }

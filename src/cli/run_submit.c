@@ -126,7 +126,8 @@ static void cancel(void *arg)
     quiet.json = false;
     fr_say("canceling %s; Ctrl-C again leaves it to itself", running->id);
     fr_signals_set_patience(PATIENCE + 1);
-    (void)fr_ask_verb(&quiet, running->id, "/cancel", json_pack("{s:s}", "reason", "Ctrl-C"));
+    (void)fr_ask_verb(&quiet, FR_ASK_JOBS, running->id, "/cancel",
+                      json_pack("{s:s}", "reason", "Ctrl-C"));
     fr_signals_set_patience(PATIENCE);
 }
 

@@ -74,7 +74,7 @@ def test_usage(rest, words, part):
 
 
 def test_names_cannot_drive_a_terminal(rest, some):
-    out = rest.ok("jobs", "-a")
+    out = rest.ok("jobs", "-a") + rest.ok("jobs", "-a", "-o", "{name}")
     assert "\x1b" not in out and "\u202e" not in out
     assert r"evil \x1b[31m\n\u202e" in out
     detail = rest.ok("job", some["evil \x1b[31m\n\u202e"])

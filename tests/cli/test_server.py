@@ -3,7 +3,10 @@
 
 import json
 import re
+import select
 import socket
+import ssl
+import subprocess
 import threading
 
 import pytest
@@ -101,27 +104,52 @@ def is_whole(request):
 
 
 class Odd:
-    """A server that answers each connection with the next of some texts, or drops it."""
+    """A server that answers each request with the next of some texts, or drops it.
 
-    def __init__(self, *answers):
+    It keeps a connection after an answer that does not say "Connection: close".
+    """
+
+    def __init__(self, *answers, context=None):
         self.answers = answers
         self.requests = []
+        self.context = context
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.listener.settimeout(LIMIT)
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        scheme = "https" if context else "http"
+        self.url = f"{scheme}://localhost:{self.listener.getsockname()[1]}"
         self.thread = threading.Thread(target=self.serve)
         self.thread.start()
 
+    def accept(self):
+        sock, _ = self.listener.accept()
+        sock.settimeout(LIMIT)
+        return self.context.wrap_socket(sock, server_side=True) if self.context else sock
+
+    def read(self, sock):
+        """The next request, on the connection that is kept or on a new one."""
+        if sock:
+            select.select([self.listener, sock], [], [], LIMIT)
+            request = read_request(sock) if select.select([sock], [], [], 0)[0] else b""
+            if request:
+                return sock, request
+            sock.close()
+        sock = self.accept()
+        return sock, read_request(sock)
+
     def serve(self):
+        sock = None
+        self.listener.settimeout(LIMIT)
         for answer in self.answers:
-            sock, _ = self.listener.accept()
-            with sock:
-                sock.settimeout(LIMIT)
-                request = b""
-                while not is_whole(request):
-                    request += sock.recv(65536)
-                self.requests.append(request)
-                sock.sendall(answer)
+            try:
+                sock, request = self.read(sock)
+            except OSError:  # a client that does not trust us, or has had enough
+                return
+            self.requests.append(request)
+            sock.sendall(answer)
+            if not answer or b"Connection: close" in answer:
+                sock.close()
+                sock = None
+        if sock:
+            sock.close()
 
     def __enter__(self):
         return self
@@ -129,7 +157,16 @@ class Odd:
     def __exit__(self, *_):
         self.thread.join(LIMIT)
         self.listener.close()
-        assert len(self.requests) == len(self.answers)
+
+
+def read_request(sock):
+    request = b""
+    while not is_whole(request):
+        piece = sock.recv(65536)
+        if not piece:
+            break
+        request += piece
+    return request
 
 
 def body_of(request):
@@ -150,6 +187,28 @@ SERVICE = answer(200, '{"version": "9"}')
 SUBMITTED = answer(201, '{"id": 1, "jobid": "ƒ2"}'.replace("ƒ", "\\u0192"))
 
 
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate for localhost, signed by itself, and its key, in one file."""
+    path = tmp_path_factory.mktemp("tls") / "pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+               "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=localhost",
+               "-addext", "subjectAltName=DNS:localhost", "-keyout", path, "-out", path]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True, timeout=LIMIT)
+    return path
+
+
+def test_tls(rest, certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with Odd(SERVICE, context=context) as odd:
+        rest.ok("info", "--url", odd.url, "--cacert", str(certificate))
+    with Odd(SERVICE, context=context) as odd:
+        status, _, err = rest("info", "--url", odd.url)
+    assert status == 3 and "certificate" in err and "--cacert" in err
+    assert odd.requests == []
+
+
 def test_a_get_is_tried_again(rest):
     with Odd(b"", problem(503, "unavailable", "Retry-After: 0"), SERVICE) as odd:
         assert "9" in rest.ok("info", "--url", odd.url)
@@ -161,6 +220,17 @@ def test_what_cannot_be_repeated_is_not(rest):
         status, _, err = rest("cancel", "f2", "--url", odd.url)
     assert status == 5
     assert "not known whether it was done" in err
+
+
+def test_no_connection_is_used_again_for_what_cannot_be_repeated(rest):
+    # curl itself would send it once more on a new connection.
+    kept = answer(200, "{}").replace(b"Connection: close\r\n", b"")
+    with Odd(kept, b"", answer(200, "{}")) as odd:
+        status, _, err = rest("kill", "f2", "f3", "--url", odd.url)
+        assert status == 5
+        assert "not known whether it was done" in err and "That was job f3" in err
+        assert len(odd.requests) == 2
+        rest("kill", "f4", "--url", odd.url)
 
 
 def test_a_submit_is_repeated_with_its_key(rest):
