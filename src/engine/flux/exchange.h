@@ -177,12 +177,10 @@ struct fr_flux_piece {
     uint64_t tag;
     struct fr_output output; /* all but err, see below */
     struct fr_error err;
-    TAILQ_ENTRY(fr_flux_piece) entry; /* the loop's own */
-    size_t size;                      /* of the whole allocation */
+    size_t holds; /* the loop's own: whoever keeps it counts once */
+    size_t size;  /* of the whole allocation */
     char bytes[];
 };
-
-TAILQ_HEAD(fr_flux_pieces, fr_flux_piece);
 
 /* Both queues and what else is shared. Freed by whichever side lets go of it last. */
 struct fr_flux_link {

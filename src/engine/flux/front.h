@@ -12,11 +12,13 @@
 
 #include "base/loop.h"
 #include "engine/flux/exchange.h"
+#include "engine/flux/feeds.h"
 
-/* Watches at a time; a power of two, since a tag is a count and a slot. */
-#define FR_FLUX_WATCHES_MAX 1024
+/* Feeds at a time; a power of two, since a tag is a count and a slot. */
+#define FR_FLUX_FEEDS_MAX 1024
 
 TAILQ_HEAD(fr_flux_watches, fr_output_watch);
+LIST_HEAD(fr_flux_feeds, fr_flux_feed);
 
 struct fr_flux {
     struct fr_engine base; /* first: the engine that the rest of the program sees */
@@ -49,10 +51,12 @@ struct fr_flux {
     size_t requests_max;  /* let out at a time */
     uint64_t patience_ms; /* until one that got no answer is answered without Flux */
 
-    struct fr_output_watch *slots[FR_FLUX_WATCHES_MAX];
-    struct fr_flux_watches ready; /* have something to tell, but not from inside a call */
-    size_t nstreams;              /* that run at the Flux thread */
-    size_t kept;                  /* bytes held for paused watches */
+    struct fr_flux_feed *slots[FR_FLUX_FEEDS_MAX]; /* by tag */
+    struct fr_flux_feeds buckets[256];             /* by job */
+    size_t nfeeds;
+    struct fr_flux_readers watches; /* all of them */
+    struct fr_flux_watches ready;   /* have something to tell, but not from inside a call */
+    size_t kept;                    /* bytes held for paused watches */
     uint64_t last_tag;
 
     uint64_t close_due; /* uv_now() after which the thread is left behind; 0 is not closing */

@@ -7,9 +7,8 @@
 #include "engine/flux/front.h"
 
 /*
- * Bytes kept for a paused reader before Flux is told to stop sending. Going on means to read
- * the output again from its start, so a good deal is kept as long as all readers together
- * keep little.
+ * Bytes kept for a paused reader before it leaves its feed. Going on means to read the output
+ * again from its start, so a good deal is kept as long as all readers together keep little.
  */
 #define KEEP_ONE ((size_t)16 << 20)
 #define KEEP_ONE_LEAST ((size_t)256 << 10)
@@ -17,24 +16,30 @@
 /* Pieces told in one turn of the loop. */
 #define BATCH 256
 
+/* A piece that a reader has still to be told; the piece itself may be kept for many. */
+struct kept {
+    TAILQ_ENTRY(kept) entry;
+    struct fr_flux_piece *piece;
+};
+
 struct fr_output_watch {
     struct fr_flux *flux; /* NULL once the engine closes */
+    LIST_ENTRY(fr_output_watch) all;
+    struct fr_flux_feed *feed; /* or NULL */
+    LIST_ENTRY(fr_output_watch) same_feed;
     uint64_t id;
-    uint64_t offset; /* where to go on after a stop */
-    uint64_t tag;    /* of the stream that runs for it; 0 is none */
-    size_t slot;
-    struct fr_flux_command *unwatch; /* kept ready: to end a stream must not fail */
+    uint64_t offset; /* where to go on without a feed */
     fr_output_f cb;
     void *arg;
     bool paused;
-    bool stopped; /* the stream was ended because too much is kept */
-    bool caught_up;
-    bool is_ready; /* in the list of ready ones */
-    bool ended;    /* the last call was made */
-    bool *gone;    /* set while a callback runs: becomes true if it frees the watch */
-    struct fr_flux_pieces pieces;
+    bool stopped;   /* has left its feed, and will need one again */
+    bool caught_up; /* told */
+    bool is_ready;  /* in the list of ready ones */
+    bool ended;     /* the last call was made */
+    bool *gone;     /* set while a callback runs: becomes true if it frees the watch */
+    TAILQ_HEAD(, kept) pieces;
     TAILQ_ENTRY(fr_output_watch) ready;
-    size_t kept;
+    size_t bytes; /* of the pieces */
 };
 
 static void make_ready(struct fr_output_watch *watch)
@@ -56,22 +61,39 @@ static void make_unready(struct fr_output_watch *watch)
     }
 }
 
-static void keep(struct fr_output_watch *watch, struct fr_flux_piece *piece)
+static void let_go(struct fr_flux_piece *piece)
 {
-    TAILQ_INSERT_TAIL(&watch->pieces, piece, entry);
-    watch->kept += piece->size;
-    watch->flux->kept += piece->size;
+    if (--piece->holds == 0)
+        free(piece);
 }
 
+static int keep(struct fr_output_watch *watch, struct fr_flux_piece *piece)
+{
+    struct kept *kept = calloc(1, sizeof *kept);
+
+    if (!kept)
+        return -ENOMEM;
+    kept->piece = piece;
+    piece->holds++;
+    TAILQ_INSERT_TAIL(&watch->pieces, kept, entry);
+    watch->bytes += piece->size;
+    watch->flux->kept += piece->size;
+    return 0;
+}
+
+/* The oldest kept piece, one hold of which goes over to the caller; NULL if there is none. */
 static struct fr_flux_piece *take_kept(struct fr_output_watch *watch)
 {
-    struct fr_flux_piece *piece = TAILQ_FIRST(&watch->pieces);
+    struct kept *kept = TAILQ_FIRST(&watch->pieces);
+    struct fr_flux_piece *piece;
 
-    if (piece) {
-        TAILQ_REMOVE(&watch->pieces, piece, entry);
-        watch->kept -= piece->size;
-        watch->flux->kept -= piece->size;
-    }
+    if (!kept)
+        return NULL;
+    piece = kept->piece;
+    TAILQ_REMOVE(&watch->pieces, kept, entry);
+    free(kept);
+    watch->bytes -= piece->size;
+    watch->flux->kept -= piece->size;
     return piece;
 }
 
@@ -80,61 +102,25 @@ static void drop_kept(struct fr_output_watch *watch)
     struct fr_flux_piece *piece;
 
     while ((piece = take_kept(watch)))
-        free(piece);
+        let_go(piece);
 }
 
-/* The stream's tag goes out of use: what still comes by it is dropped. */
-static void end_stream(struct fr_output_watch *watch)
+static void join(struct fr_output_watch *watch, struct fr_flux_feed *feed)
 {
-    struct fr_flux *flux = watch->flux;
+    watch->feed = feed;
+    LIST_INSERT_HEAD(&feed->readers, watch, same_feed);
+}
 
-    if (!watch->tag)
+static void leave(struct fr_output_watch *watch)
+{
+    struct fr_flux_feed *feed = fr_take(watch->feed);
+
+    if (!feed)
         return;
-    flux->nstreams--;
-    watch->unwatch->tag = watch->tag;
-    watch->tag = 0;
-    atomic_fetch_add(&flux->link->ncommands, 1);
-    (void)fr_queue_push(flux->link->to_flux, &watch->unwatch->item);
-    watch->unwatch = NULL;
-}
-
-/* The stream ended by itself. */
-static void forget_stream(struct fr_output_watch *watch)
-{
-    if (!watch->tag)
-        return;
-    watch->flux->nstreams--;
-    watch->tag = 0;
-    free(watch->unwatch);
-    watch->unwatch = NULL;
-}
-
-static int start_stream(struct fr_output_watch *watch)
-{
-    struct fr_flux *flux = watch->flux;
-    struct fr_flux_command *command;
-
-    /* This one, and one to end each stream that runs, must find room in the queue. */
-    if (atomic_load(&flux->link->ncommands) + flux->nstreams + 2 > FR_FLUX_COMMANDS_MAX)
-        return -EAGAIN;
-    command = calloc(1, sizeof *command);
-    watch->unwatch = calloc(1, sizeof *watch->unwatch);
-    if (!command || !watch->unwatch) {
-        free(command);
-        free(fr_take(watch->unwatch));
-        return -ENOMEM;
-    }
-    flux->last_tag += FR_FLUX_WATCHES_MAX;
-    watch->tag = flux->last_tag | watch->slot;
-    watch->unwatch->item.kind = FR_FLUX_UNWATCH;
-    command->item.kind = FR_FLUX_WATCH;
-    command->tag = watch->tag;
-    command->id = watch->id;
-    command->offset = watch->offset;
-    flux->nstreams++;
-    atomic_fetch_add(&flux->link->ncommands, 1);
-    (void)fr_queue_push(flux->link->to_flux, &command->item);
-    return 0;
+    LIST_REMOVE(watch, same_feed);
+    watch->offset = feed->offset;
+    if (LIST_EMPTY(&feed->readers) && !feed->busy)
+        fr_flux_feed_end(feed);
 }
 
 /* Leaves an error as the watch's last piece. */
@@ -147,7 +133,10 @@ static int keep_error(struct fr_output_watch *watch, enum fr_code code, const ch
     piece->size = sizeof *piece;
     piece->output.kind = FR_OUTPUT_ERROR;
     (void)fr_error_set(&piece->err, EAGAIN, code, "%s", why);
-    keep(watch, piece);
+    if (keep(watch, piece) < 0) {
+        free(piece);
+        return -ENOMEM;
+    }
     make_ready(watch);
     return 0;
 }
@@ -155,48 +144,52 @@ static int keep_error(struct fr_output_watch *watch, enum fr_code code, const ch
 static int begin(struct fr_output_watch *watch)
 {
     struct fr_flux *flux = watch->flux;
+    struct fr_flux_feed *feed;
+    int rc = 0;
 
     if (flux->lost)
         return keep_error(watch, FR_CODE_UNAVAILABLE, flux->lost_text);
-    int rc = start_stream(watch);
+    feed = fr_flux_feed_join(flux, watch->id, watch->offset, watch->caught_up);
+    if (!feed)
+        rc = fr_flux_feed_create(flux, watch->id, watch->offset, &feed);
     if (rc == -EAGAIN)
-        rc = keep_error(watch, FR_CODE_UNAVAILABLE,
-                        "Flux is behind with what it was asked before; try again later.");
+        return keep_error(watch, FR_CODE_TOO_MANY,
+                          "The output of too many jobs is being read: end one of the streams, "
+                          "or try again later.");
+    if (rc == 0)
+        join(watch, feed);
     return rc;
 }
 
-/* Tells one piece and frees it. False if the watch is gone or has ended. */
-static bool tell(struct fr_output_watch *watch, struct fr_flux_piece *piece)
+/* Tells one piece. False if the watch is gone or has ended. */
+static bool tell(struct fr_output_watch *watch, const struct fr_flux_piece *piece)
 {
-    enum fr_output_kind kind = piece->output.kind;
+    struct fr_output output = piece->output;
     bool gone = false;
 
-    if (kind == FR_OUTPUT_CAUGHT_UP &&
-        watch->caught_up) { /* a stream begun anew says it again */
-        free(piece);
-        return true;
-    }
-    watch->caught_up = watch->caught_up || kind == FR_OUTPUT_CAUGHT_UP;
-    watch->ended = kind == FR_OUTPUT_END || kind == FR_OUTPUT_ERROR;
-    if (kind == FR_OUTPUT_ERROR)
-        piece->output.err = &piece->err;
+    if (output.kind == FR_OUTPUT_CAUGHT_UP && watch->caught_up)
+        return true; /* a feed begun anew says it again */
+    watch->caught_up = watch->caught_up || output.kind == FR_OUTPUT_CAUGHT_UP;
+    watch->ended = output.kind == FR_OUTPUT_END || output.kind == FR_OUTPUT_ERROR;
+    output.err = output.kind == FR_OUTPUT_ERROR ? &piece->err : NULL;
     watch->gone = &gone;
-    watch->cb(watch->arg, &piece->output);
-    free(piece);
+    watch->cb(watch->arg, &output);
     if (gone)
         return false;
     watch->gone = NULL;
     return !watch->ended;
 }
 
-/* Tells up to *budget pieces, then begins the stream again if that is due. */
+/* Tells up to *budget pieces, then finds a feed again if that is due. */
 static void tell_kept(struct fr_output_watch *watch, int *budget)
 {
     struct fr_flux_piece *piece;
 
     while (watch->flux && !watch->paused && *budget > 0 && (piece = take_kept(watch))) {
         --*budget;
-        if (!tell(watch, piece))
+        bool goes_on = tell(watch, piece);
+        let_go(piece);
+        if (!goes_on)
             return;
     }
     if (!watch->flux || watch->paused)
@@ -214,39 +207,113 @@ static void tell_kept(struct fr_output_watch *watch, int *budget)
 
 static bool keeps_too_much(const struct fr_output_watch *watch)
 {
-    return watch->kept > KEEP_ONE ||
-           (watch->kept > KEEP_ONE_LEAST && watch->flux->kept > KEEP_ALL);
+    return watch->bytes > KEEP_ONE ||
+           (watch->bytes > KEEP_ONE_LEAST && watch->flux->kept > KEEP_ALL);
 }
 
-static struct fr_output_watch *find(struct fr_flux *flux, uint64_t tag)
-{
-    struct fr_output_watch *watch = flux->slots[tag % FR_FLUX_WATCHES_MAX];
+/* What a feed hands on, and where that begins and ends in the output. */
+struct handed {
+    struct fr_flux_piece *piece;
+    uint64_t before, after;
+    bool is_last;
+};
 
-    return watch && watch->tag == tag ? watch : NULL;
+/*
+ * Hands a piece to one reader of a feed. It is told, or keeps it for later, or, if it can keep
+ * no more, leaves to read on by itself.
+ */
+static void hand(struct fr_output_watch *watch, const struct handed *handed)
+{
+    if (!watch->paused && !watch->is_ready) { /* ready: what came before goes first */
+        (void)tell(watch, handed->piece);
+        return;
+    }
+    bool is_kept = keep(watch, handed->piece) == 0;
+    if (is_kept && !keeps_too_much(watch))
+        return;
+    leave(watch);
+    watch->offset = is_kept ? handed->after : handed->before;
+    watch->stopped = !is_kept || !handed->is_last;
+    if (!watch->paused)
+        make_ready(watch);
+}
+
+/* Hands a piece to all readers. A callback may free any of them, or bring new ones. */
+static void hand_to_all(struct fr_flux_feed *feed, const struct handed *handed)
+{
+    struct fr_flux_readers now = {.lh_first = LIST_FIRST(&feed->readers)};
+    struct fr_output_watch *watch;
+
+    if (now.lh_first)
+        now.lh_first->same_feed.le_prev = &now.lh_first;
+    LIST_INIT(&feed->readers);
+    while ((watch = LIST_FIRST(&now))) {
+        LIST_REMOVE(watch, same_feed);
+        LIST_INSERT_HEAD(&feed->readers, watch, same_feed);
+        hand(watch, handed);
+    }
+}
+
+/* Its readers go over to another feed that says the same. */
+static void merge(struct fr_flux_feed *feed, struct fr_flux_feed *other)
+{
+    struct fr_output_watch *watch;
+
+    while ((watch = LIST_FIRST(&feed->readers))) {
+        LIST_REMOVE(watch, same_feed);
+        join(watch, other);
+    }
+    fr_flux_feed_end(feed);
+}
+
+/* The feed has told its last; its readers have had it, or keep it. */
+static void end_readers(struct fr_flux_feed *feed)
+{
+    struct fr_output_watch *watch;
+
+    while ((watch = LIST_FIRST(&feed->readers))) {
+        LIST_REMOVE(watch, same_feed);
+        watch->feed = NULL;
+    }
+}
+
+static void go_on(struct fr_flux_feed *feed)
+{
+    struct fr_flux_feed *twin;
+
+    if (LIST_EMPTY(&feed->readers))
+        fr_flux_feed_end(feed);
+    else if ((twin = fr_flux_feed_twin(feed)))
+        merge(feed, twin);
 }
 
 void fr_flux_watches_piece(struct fr_flux *flux, struct fr_flux_piece *piece)
 {
-    struct fr_output_watch *watch = find(flux, piece->tag);
+    struct fr_flux_feed *feed = fr_flux_feed_find(flux, piece->tag);
     enum fr_output_kind kind = piece->output.kind;
+    struct handed handed = {.piece = piece};
 
-    if (!watch) {
+    if (!feed) {
         free(piece);
         return;
     }
-    if (kind == FR_OUTPUT_END || kind == FR_OUTPUT_ERROR)
-        forget_stream(watch);
-    else if (kind != FR_OUTPUT_CAUGHT_UP)
-        watch->offset = piece->output.offset;
-    if (watch->paused || watch->is_ready) { /* ready: what came before goes first */
-        keep(watch, piece);
-        if (keeps_too_much(watch) && watch->tag) {
-            end_stream(watch);
-            watch->stopped = true;
-        }
-        return;
-    }
-    (void)tell(watch, piece);
+    handed.is_last = kind == FR_OUTPUT_END || kind == FR_OUTPUT_ERROR;
+    handed.before = handed.after = feed->offset;
+    if (!handed.is_last && kind != FR_OUTPUT_CAUGHT_UP)
+        handed.after = piece->output.offset;
+    /* Who joins from inside a callback comes after this piece. */
+    feed->offset = handed.after;
+    feed->caught_up = feed->caught_up || kind == FR_OUTPUT_CAUGHT_UP;
+    fr_flux_feed_hold(feed);
+    if (handed.is_last)
+        fr_flux_feed_forget(feed);
+    piece->holds = 1;
+    hand_to_all(feed, &handed);
+    let_go(piece);
+    if (handed.is_last)
+        end_readers(feed);
+    if (fr_flux_feed_release(feed))
+        go_on(feed);
 }
 
 bool fr_flux_watches_ready(struct fr_flux *flux)
@@ -263,31 +330,20 @@ bool fr_flux_watches_ready(struct fr_flux *flux)
     return TAILQ_EMPTY(&flux->ready);
 }
 
-void fr_flux_watches_stop(struct fr_flux *flux)
+/* The engine is done with it: it only waits to be freed. */
+static void die(struct fr_output_watch *watch)
 {
-    for (size_t i = 0; i < FR_FLUX_WATCHES_MAX; i++) {
-        struct fr_output_watch *watch = flux->slots[i];
-        if (!watch)
-            continue;
-        flux->slots[i] = NULL;
-        make_unready(watch);
-        drop_kept(watch);
-        end_stream(watch);
-        watch->flux = NULL;
-    }
+    make_unready(watch);
+    drop_kept(watch);
+    leave(watch);
+    LIST_REMOVE(watch, all);
+    watch->flux = NULL;
 }
 
-static struct fr_output_watch *watch_create(struct fr_flux *flux, size_t slot)
+void fr_flux_watches_stop(struct fr_flux *flux)
 {
-    struct fr_output_watch *watch = calloc(1, sizeof *watch);
-
-    if (!watch)
-        return NULL;
-    watch->flux = flux;
-    watch->slot = slot;
-    TAILQ_INIT(&watch->pieces);
-    flux->slots[slot] = watch;
-    return watch;
+    while (!LIST_EMPTY(&flux->watches))
+        die(LIST_FIRST(&flux->watches));
 }
 
 struct fr_output_watch *fr_flux_output(struct fr_engine *engine, uint64_t id, uint64_t offset,
@@ -295,15 +351,15 @@ struct fr_output_watch *fr_flux_output(struct fr_engine *engine, uint64_t id, ui
 {
     struct fr_flux *flux = fr_container_of(engine, struct fr_flux, base);
     struct fr_output_watch *watch;
-    size_t slot = 0;
 
-    while (slot < FR_FLUX_WATCHES_MAX && flux->slots[slot])
-        slot++;
-    if (slot == FR_FLUX_WATCHES_MAX || !flux->has_thread || flux->close_due)
+    if (!flux->has_thread || flux->close_due)
         return NULL;
-    watch = watch_create(flux, slot);
+    watch = calloc(1, sizeof *watch);
     if (!watch)
         return NULL;
+    watch->flux = flux;
+    LIST_INSERT_HEAD(&flux->watches, watch, all);
+    TAILQ_INIT(&watch->pieces);
     watch->id = id;
     watch->offset = offset;
     watch->cb = cb;
@@ -328,11 +384,7 @@ void fr_flux_output_free(struct fr_output_watch *watch)
         return;
     if (watch->gone)
         *watch->gone = true;
-    if (watch->flux) {
-        make_unready(watch);
-        drop_kept(watch);
-        end_stream(watch);
-        watch->flux->slots[watch->slot] = NULL;
-    }
+    if (watch->flux)
+        die(watch);
     free(watch);
 }
