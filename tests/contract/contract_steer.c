@@ -208,6 +208,39 @@ static void test_lookup_of_nothing(void **state)
     cancel(h, id);
 }
 
+/* Places in a job's log are those of stored events, whatever else is streamed between them. */
+static void test_places_of_events(void **state)
+{
+    struct harness *h = *state;
+    char command[256];
+
+    if (strcmp(harness_engine_name, "flux") != 0)
+        skip(); /* the local engine stores whatever it tells */
+    uint64_t id = submit_held(h, "true");
+    (void)snprintf(command, sizeof command,
+                   "flux job memo --volatile %1$llu a=1 && flux job memo %1$llu b=2 && "
+                   "flux job memo --volatile %1$llu a=3 && flux job urgency %1$llu default",
+                   (unsigned long long)id);
+    assert_int_equal(system(command), 0);
+    struct job_record *record = harness_finished(h, id);
+    int64_t next = 0;
+    int streamed = 0;
+    for (size_t i = 0; i < record->nevents; i++) {
+        if (record->events[i].index >= 0)
+            assert_int_equal(record->events[i].index, next++);
+        else if (strcmp(record->events[i].name, "memo") == 0)
+            streamed++;
+    }
+    assert_int_equal(streamed, 2);
+    assert_int_equal(next, record->job->nevents);
+    struct found found = {.text = NULL};
+    look_up(h, id, FR_LOOKUP_EVENTLOG, &found);
+    for (const char *at = found.text; (at = strchr(at, '\n')); at++)
+        next--;
+    assert_int_equal(next, 0);
+    free(found.text);
+}
+
 static void on_queues(void *arg, const struct fr_queue *queues, size_t count,
                       const struct fr_error *err)
 {
@@ -312,6 +345,7 @@ const struct CMUnitTest contract_steer_tests[] = {
                                     harness_teardown),
     cmocka_unit_test_setup_teardown(test_lookup, harness_setup, harness_teardown),
     cmocka_unit_test_setup_teardown(test_lookup_of_nothing, harness_setup, harness_teardown),
+    cmocka_unit_test_setup_teardown(test_places_of_events, harness_setup, harness_teardown),
     cmocka_unit_test_setup_teardown(test_queues, harness_setup, harness_teardown),
     cmocka_unit_test_setup_teardown(test_drain, harness_setup, harness_teardown),
 };
