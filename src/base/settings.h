@@ -38,7 +38,8 @@ struct fr_settings {
     uint64_t output_max; /* bytes of output kept per job */
     unsigned int cores;  /* 0: all */
     unsigned int gpus;   /* 0: all */
-    char *user;          /* FLUX_USER; NULL if not given */
+    unsigned int keep_jobs, keep_days; /* what is kept of ended jobs; 0: all */
+    char *user;                        /* FLUX_USER; NULL if not given */
     char *token;       /* FLUX_TOKEN or the content of token_file; secret; NULL or not empty */
     char *token_file;  /* where the token was read from, NULL if not from a file */
     bool require_auth; /* FLUX_REQUIRE_AUTH, FLUX_USER_AUTH */

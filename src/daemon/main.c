@@ -186,6 +186,8 @@ static int create_local(struct daemon *daemon, struct fr_error *err)
                                .output_max = settings->output_max,
                                .cores = (int)settings->cores,
                                .gpus = (int)settings->gpus,
+                               .keep_jobs = settings->keep_jobs,
+                               .keep_seconds = settings->keep_days * 86400.0,
                            },
                            fr_service_sink(daemon->service), &daemon->engine, err);
 }

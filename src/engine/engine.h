@@ -266,6 +266,8 @@ struct fr_local_options {
     uint64_t output_max;    /* bytes of output kept per job */
     int cores;              /* 0: all that hwloc and our affinity give; for tests */
     int gpus;               /* 0: all that hwloc finds; for tests */
+    size_t keep_jobs;       /* ended jobs that are kept; 0: all */
+    double keep_seconds;    /* after its end a job is kept so long; 0: for ever */
 };
 
 /*

@@ -110,6 +110,11 @@ static void on_caught_up(void *arg)
     ((struct fixture *)arg)->ncaught_up++;
 }
 
+static void on_purged(void *arg, const uint64_t *ids, size_t count)
+{
+    ((struct fixture *)arg)->npurged += count;
+}
+
 static void on_ended(void *arg, const struct fr_error *err)
 {
     struct fixture *f = arg;
@@ -154,13 +159,18 @@ static void jobs_forget(struct fixture *f)
 
 int fixture_try_open(struct fixture *f, struct fr_error *err)
 {
-    const struct fr_engine_sink sink = {
-        .journal = on_journal, .caught_up = on_caught_up, .ended = on_ended, .arg = f};
+    const struct fr_engine_sink sink = {.journal = on_journal,
+                                        .caught_up = on_caught_up,
+                                        .purged = on_purged,
+                                        .ended = on_ended,
+                                        .arg = f};
     const struct fr_local_options options = {.state_dir = f->state,
                                              .shell_path = f->shell,
                                              .output_max = f->output_max,
                                              .cores = f->cores,
-                                             .gpus = f->gpus};
+                                             .gpus = f->gpus,
+                                             .keep_jobs = f->keep_jobs,
+                                             .keep_seconds = f->keep_seconds};
     int rc = fr_local_create(&f->loop, &options, &sink, &f->engine, err);
 
     return rc < 0 ? rc : f->engine->ops->open(f->engine, err);

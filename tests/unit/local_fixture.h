@@ -40,6 +40,9 @@ struct fixture {
     char shell[256]; /* the job shell's path; FR_TEST_SHELL at first */
     int cores, gpus;
     uint64_t output_max;
+    size_t keep_jobs;
+    double keep_seconds;
+    size_t npurged;
     struct job_log jobs[FIXTURE_JOBS];
     size_t njobs;
     uint64_t last_seq;

@@ -26,6 +26,7 @@ static void engine_free(struct fr_local *engine)
     fr_sched_queue_done(&engine->queue);
     free(engine->running);
     fr_outputs_free(engine->outputs);
+    fr_purge_free(engine->purge);
     fr_resources_free(engine->resources);
     fr_timer_free(engine->tick);
     fr_wake_free(engine->wake);
@@ -116,6 +117,7 @@ static void local_close(struct fr_engine *base, void (*closed)(void *arg), void 
     engine->closed = closed;
     engine->closed_arg = arg;
     fr_outputs_free(fr_take(engine->outputs));
+    fr_purge_stop(engine->purge);
     fr_timer_free(engine->tick);
     engine->tick = NULL;
     if (engine->works == 0 &&
@@ -209,10 +211,13 @@ static int options_take(struct fr_local *engine, const struct fr_local_options *
     return 0;
 }
 
-static int helpers_create(struct fr_local *engine, struct fr_error *err)
+static int helpers_create(struct fr_local *engine, const struct fr_local_options *options,
+                          struct fr_error *err)
 {
     int rc = fr_timer_create(engine->loop, on_tick, engine, &engine->tick);
 
+    if (rc == 0)
+        rc = fr_purge_create(engine, options->keep_jobs, options->keep_seconds, &engine->purge);
     if (rc == 0)
         rc = fr_wake_create(engine->loop, on_wake, engine, &engine->wake);
     if (rc == 0)
@@ -263,7 +268,7 @@ int fr_local_create(uv_loop_t *loop, const struct fr_local_options *options,
     if (rc == 0)
         rc = fr_resources_create(options->cores, options->gpus, &engine->resources, err);
     if (rc == 0)
-        rc = helpers_create(engine, err);
+        rc = helpers_create(engine, options, err);
     if (rc < 0)
         return rc;
     *ret = &fr_take(engine)->base;

@@ -96,6 +96,7 @@ void fr_jobs_end(struct fr_jobs *jobs, uint64_t id, unsigned int outcome)
         return;
     TAILQ_REMOVE(&jobs->active, (struct fr_local_job *)item->what, active);
     item->what = (uintptr_t)outcome << 1 | 1;
+    jobs->nended++;
 }
 
 void fr_jobs_forget(struct fr_jobs *jobs, const uint64_t *ids, size_t count)
@@ -105,8 +106,10 @@ void fr_jobs_forget(struct fr_jobs *jobs, const uint64_t *ids, size_t count)
     for (size_t i = 0; i < count; i++) {
         struct fr_jobs_item *item = find(jobs, ids[i]);
 
-        if (item && has_ended(item))
-            item->what = 0; /* neither a job nor an outcome */
+        if (!item || !has_ended(item))
+            continue;
+        item->what = 0; /* neither a job nor an outcome */
+        jobs->nended--;
     }
     for (size_t i = 0; i < jobs->count; i++) {
         if (jobs->items[i].what)

@@ -32,6 +32,7 @@ struct fr_jobs {
     } * items;
     size_t count;
     size_t cap;
+    size_t nended;           /* of the items */
     struct fr_active active; /* by fr_local_job.active, in the order in which they came */
 };
 

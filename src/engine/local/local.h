@@ -10,6 +10,7 @@
  *   attend.c    what a shell does, and what is to be done about it
  *   end.c       a job's end
  *   steer.c     its urgency and time limit
+ *   purge.c     the end of what is kept
  *   query.c     what is kept of it, what it waits for
  *
  * The rule behind all of it: nothing is done in the world before the intent is on disk, and
@@ -90,6 +91,7 @@ struct fr_local_job {
 #define FR_LOCAL_WINDOW 512
 
 struct fr_later;
+struct fr_purge;
 
 struct fr_local {
     struct fr_engine base; /* first: the contract's struct */
@@ -103,6 +105,7 @@ struct fr_local {
     struct fr_resources *resources;
     struct fr_store *store;
     struct fr_outputs *outputs;
+    struct fr_purge *purge;
     struct fr_fluid_gen ids;
     struct fr_jobs jobs;
     struct fr_sched_queue queue;
@@ -219,6 +222,14 @@ void fr_steer_limit(struct fr_local_job *job);
 void fr_local_lookup(struct fr_engine *base, uint64_t id, enum fr_lookup what, fr_lookup_f cb,
                      void *arg);
 bool fr_local_why(struct fr_engine *base, uint64_t id, char *buf, size_t size);
+
+/* purge.c: forgets jobs that ended, all but the `keep` newest and after `seconds` (0: none). */
+int fr_purge_create(struct fr_local *engine, size_t keep, double seconds,
+                    struct fr_purge **ret);
+void fr_purge_begin(struct fr_purge *purge); /* all jobs are known */
+void fr_purge_look(struct fr_purge *purge);  /* one has ended */
+void fr_purge_stop(struct fr_purge *purge);  /* the engine closes */
+void fr_purge_free(struct fr_purge *purge);  /* NULL is allowed */
 
 /* recover.c */
 int fr_recover_begin(struct fr_local *engine, struct fr_error *err);

@@ -296,6 +296,7 @@ static void take_up(struct fr_local *engine)
             fr_run_resume(job);
     }
     fr_store_release(engine->store);
+    fr_purge_begin(engine->purge);
     fr_run_schedule(engine);
 }
 

@@ -101,6 +101,7 @@ void fr_run_forget(struct fr_local_job *job)
     fr_depend_wake(&job->to_end);
     fr_outputs_poke(engine->outputs, job->id, true);
     fr_run_job_free(job);
+    fr_purge_look(engine->purge);
     fr_run_schedule(engine);
 }
 

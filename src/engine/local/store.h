@@ -34,8 +34,18 @@ typedef bool (*fr_unit_f)(void *arg, const struct fr_unit *unit, int result,
 /* Events that any unit has room for. */
 #define FR_UNIT_EVENTS 12
 
+enum fr_unit_kind {
+    FR_UNIT_JOB,  /* news of one job */
+    FR_UNIT_DOOM, /* takes jobs out, and notes them as doomed */
+    FR_UNIT_BURY  /* what was doomed is gone */
+};
+
 /* What is committed together, of one job. Made with fr_unit_create. */
 struct fr_unit {
+    enum fr_unit_kind kind;
+    const uint64_t
+        *ids; /* of FR_UNIT_DOOM and FR_UNIT_BURY, which have nothing else; borrowed */
+    size_t nids;
     uint64_t id;
     /* A new job, if jobspec is not NULL. Owned JSON texts. */
     char *jobspec;
@@ -113,6 +123,15 @@ int fr_store_read_events(struct fr_store *store, uint64_t after, uint64_t last, 
  */
 int fr_store_read_spec(struct fr_store *store, uint64_t id, char **ret_jobspec,
                        char **ret_environment);
+
+/*
+ * For a worker thread. At most max jobs that have ended, those first that ended first: the
+ * first `count` of all and those that ended before `cutoff`. 0, -EIO.
+ */
+int fr_store_read_ended(struct fr_store *store, size_t count, double cutoff, uint64_t *ids,
+                        size_t max, size_t *ret_count);
+/* For a worker thread. At most max that are doomed. 0, -EIO. */
+int fr_store_read_doomed(struct fr_store *store, uint64_t *ids, size_t max, size_t *ret_count);
 
 /* For a worker thread. A job's R as fr_store_read_spec(); NULL if it has none. */
 int fr_store_read_R(struct fr_store *store, uint64_t id, char **ret_R);

@@ -2,6 +2,7 @@
 #include "engine/local/store_db.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/util.h"
@@ -178,8 +179,41 @@ static bool event_write(struct fr_db *db, uint64_t id, const struct fr_event *ev
     return strcmp(event->name, "clean") != 0 || number_write(db->ended, id, event->timestamp);
 }
 
+/*
+ * Numbers and ids go on rising from what was the highest, though it is taken out. The jobs of a
+ * unit are few: their statements are not kept.
+ */
+static bool ids_write(struct fr_db *db, const struct fr_unit *unit)
+{
+    static const char keep_sql[] =
+        "INSERT OR REPLACE INTO meta SELECT 'last_seq', MAX(MAX(seq),"
+        " COALESCE((SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'last_seq'), 0))"
+        " FROM events HAVING MAX(seq) IS NOT NULL;"
+        "INSERT OR REPLACE INTO meta SELECT 'last_id', MAX(MAX(id),"
+        " COALESCE((SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'last_id'), 0))"
+        " FROM jobs HAVING MAX(id) IS NOT NULL;";
+    char sql[256];
+    bool doom = unit->kind == FR_UNIT_DOOM;
+    bool good = !doom || sqlite3_exec(db->handle, keep_sql, NULL, NULL, NULL) == SQLITE_OK;
+
+    for (size_t i = 0; good && i < unit->nids; i++) {
+        long long id = (long long)unit->ids[i];
+
+        (void)snprintf(sql, sizeof(sql),
+                       doom ? "INSERT OR IGNORE INTO doomed VALUES (%lld);"
+                              "DELETE FROM events WHERE id = %lld;"
+                              "DELETE FROM jobs WHERE id = %lld;"
+                            : "DELETE FROM doomed WHERE id = %lld;",
+                       id, id, id);
+        good = sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK;
+    }
+    return good;
+}
+
 static bool unit_write(struct fr_db *db, const struct fr_unit *unit)
 {
+    if (unit->kind != FR_UNIT_JOB)
+        return ids_write(db, unit);
     if (unit->jobspec) {
         (void)sqlite3_bind_int64(db->job, 1, (int64_t)unit->id);
         (void)sqlite3_bind_int(db->job, 2, unit->urgency);

@@ -139,3 +139,42 @@ int fr_store_read_R(struct fr_store *store, uint64_t id, char **ret_R)
 
     return columns_read(store, "SELECT R, NULL FROM jobs WHERE id = ?", id, ret_R, &none);
 }
+
+int fr_store_read_ended(struct fr_store *store, size_t count, double cutoff, uint64_t *ids,
+                        size_t max, size_t *ret_count)
+{
+    static const char sql[] =
+        "SELECT id, ended FROM jobs WHERE ended IS NOT NULL ORDER BY ended LIMIT ?";
+    _cleanup_(cleanup_stmt) sqlite3_stmt *stmt = NULL;
+    size_t n = 0;
+    int step;
+
+    if (sqlite3_prepare_v2(store->reader, sql, -1, &stmt, NULL) != SQLITE_OK)
+        return -EIO;
+    (void)sqlite3_bind_int64(stmt, 1, (int64_t)max);
+    while ((step = sqlite3_step(stmt)) == SQLITE_ROW &&
+           (n < count || sqlite3_column_double(stmt, 1) < cutoff))
+        ids[n++] = (uint64_t)sqlite3_column_int64(stmt, 0);
+    if (step != SQLITE_ROW && step != SQLITE_DONE)
+        return -EIO;
+    *ret_count = n;
+    return 0;
+}
+
+int fr_store_read_doomed(struct fr_store *store, uint64_t *ids, size_t max, size_t *ret_count)
+{
+    _cleanup_(cleanup_stmt) sqlite3_stmt *stmt = NULL;
+    size_t n = 0;
+    int step;
+
+    if (sqlite3_prepare_v2(store->reader, "SELECT id FROM doomed LIMIT ?", -1, &stmt, NULL) !=
+        SQLITE_OK)
+        return -EIO;
+    (void)sqlite3_bind_int64(stmt, 1, (int64_t)max);
+    while ((step = sqlite3_step(stmt)) == SQLITE_ROW)
+        ids[n++] = (uint64_t)sqlite3_column_int64(stmt, 0);
+    if (step != SQLITE_DONE)
+        return -EIO;
+    *ret_count = n;
+    return 0;
+}

@@ -140,10 +140,16 @@ int fr_schema_facts(sqlite3 *handle, struct fr_db_facts *ret, struct fr_error *e
                  &number, err);
     ret->epoch = (uint64_t)number;
     if (rc == 0)
-        rc = ask(handle, "SELECT MAX(seq) FROM events", NULL, 0, &number, err);
+        rc = ask(handle,
+                 "SELECT MAX(COALESCE((SELECT MAX(seq) FROM events), 0), COALESCE("
+                 "(SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'last_seq'), 0))",
+                 NULL, 0, &number, err);
     ret->last_seq = (uint64_t)number;
     if (rc == 0)
-        rc = ask(handle, "SELECT MAX(id) FROM jobs", NULL, 0, &number, err);
+        rc = ask(handle,
+                 "SELECT MAX(COALESCE((SELECT MAX(id) FROM jobs), 0), COALESCE("
+                 "(SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'last_id'), 0))",
+                 NULL, 0, &number, err);
     ret->last_id = (uint64_t)number;
     return rc;
 }
