@@ -118,7 +118,7 @@ static int exit_of(long status, const char *code)
     return FR_EXIT_FAILED;
 }
 
-int fr_ask_refused(const struct fr_cli *cli, const struct fr_reply *reply)
+static int tell_refused(const struct fr_cli *cli, const struct fr_reply *reply)
 {
     _cleanup_(fr_cleanup_json) json_t *problem =
         reply->body.len ? json_loadb(reply->body.data, reply->body.len, 0, NULL) : NULL;
@@ -165,10 +165,24 @@ static int tell_broken_off(const struct fr_cli *cli, const struct fr_request *re
 
 /* --- asking --- */
 
-static bool is_good(const struct fr_request *request, const struct fr_reply *reply)
+static bool is_good(const struct fr_reply *reply)
 {
-    return (reply->status >= 200 && reply->status < 300) ||
-           (request->if_none && reply->status == 304);
+    return reply->status >= 200 && reply->status < 300;
+}
+
+bool fr_ask_is_passing(long status, const char *code)
+{
+    return status == 502 || status == 503 || status == 429 ||
+           (code && strcmp(code, fr_code_word(FR_CODE_KEY_IN_FLIGHT)) == 0);
+}
+
+static bool is_passing(const struct fr_reply *reply)
+{
+    _cleanup_(fr_cleanup_json) json_t *problem =
+        reply->body.len ? json_loadb(reply->body.data, reply->body.len, 0, NULL) : NULL;
+
+    return fr_ask_is_passing(reply->status,
+                             json_string_value(json_object_get(problem, "code")));
 }
 
 /* Whether another try is worth while, and safe. */
@@ -181,11 +195,10 @@ static bool may_repeat(const struct fr_cli *cli, const struct fr_request *reques
     if (!safe || reply->delivered)
         return false;
     if (outcome == FR_ANSWERED)
-        return (reply->status == 503 || reply->status == 429 || reply->status == 502) &&
-               tries < TRIES;
+        return tries < FR_ASK_TRIES && is_passing(reply);
     if (outcome == FR_NOT_THERE)
         return fr_client_has_answered(cli->client) && now() - since < PATIENCE;
-    return outcome == FR_BROKEN_OFF && tries < TRIES;
+    return outcome == FR_BROKEN_OFF && tries < FR_ASK_TRIES;
 }
 
 static enum fr_outcome ask_again(struct fr_cli *cli, const struct fr_request *request,
@@ -195,7 +208,7 @@ static enum fr_outcome ask_again(struct fr_cli *cli, const struct fr_request *re
 
     for (int tries = 1;; tries++) {
         enum fr_outcome outcome = fr_client_ask(cli->client, request, reply, err);
-        if (outcome == FR_ANSWERED && is_good(request, reply))
+        if (outcome == FR_ANSWERED && is_good(reply))
             return outcome;
         if (!may_repeat(cli, request, outcome, reply, tries, since))
             return outcome;
@@ -233,16 +246,6 @@ static int tell_outcome(const struct fr_cli *cli, const struct fr_request *reque
     return FR_EXIT_FAILED;
 }
 
-int fr_ask_quietly(struct fr_cli *cli, const struct fr_request *request, struct fr_reply *reply)
-{
-    struct fr_error err = {.text = ""};
-    enum fr_outcome outcome = ask_again(cli, request, reply, &err);
-
-    if (outcome != FR_ANSWERED)
-        return tell_outcome(cli, request, outcome, &err);
-    return is_good(request, reply) ? FR_EXIT_OK : FR_EXIT_FAILED;
-}
-
 int fr_ask(struct fr_cli *cli, const struct fr_request *request, struct fr_reply *reply)
 {
     struct fr_error err = {.text = ""};
@@ -250,9 +253,9 @@ int fr_ask(struct fr_cli *cli, const struct fr_request *request, struct fr_reply
 
     if (outcome != FR_ANSWERED)
         return tell_outcome(cli, request, outcome, &err);
-    if (is_good(request, reply))
+    if (is_good(reply))
         return FR_EXIT_OK;
-    return fr_ask_refused(cli, reply);
+    return tell_refused(cli, reply);
 }
 
 int fr_ask_parse(const struct fr_reply *reply, json_t **ret)
@@ -310,6 +313,10 @@ char *fr_ask_path(const char *path, const char *id, const char *rest)
     char *text = NULL;
     size_t len;
 
+    if (!*id) {
+        fr_say("a name or id is empty");
+        return NULL;
+    }
     fr_buf_printf(&whole, "%s/", path);
     fr_client_put_escaped(&whole, id);
     fr_buf_puts(&whole, rest);

@@ -11,16 +11,14 @@
 
 #include "cli/run.h"
 
+#define FR_ASK_TRIES 6 /* of a request that is safe to repeat: some seconds */
+
 /*
- * Asks. FR_EXIT_OK: the status is one of 2xx, or 304 where request->if_none is set; else what
- * went wrong was told (but for FR_EXIT_INTERRUPTED) and is the exit code. With --json the
+ * Asks. FR_EXIT_OK: the status is one of 2xx; else what went wrong was told (but for
+ * FR_EXIT_INTERRUPTED) and is the exit code. With --json the
  * server's own words about an error go to standard output. The caller frees reply.
  */
 int fr_ask(struct fr_cli *cli, const struct fr_request *request, struct fr_reply *reply);
-
-/* The same, without telling: for a status that the caller deals with itself. */
-int fr_ask_quietly(struct fr_cli *cli, const struct fr_request *request,
-                   struct fr_reply *reply);
 
 /* Asks for a JSON document; *ret is new. */
 int fr_ask_json(struct fr_cli *cli, const struct fr_request *request, json_t **ret);
@@ -31,14 +29,15 @@ int fr_ask_through(struct fr_cli *cli, const struct fr_request *request);
 /* Asks for something that has no result worth reading; with --json prints the reply. */
 int fr_ask_done(struct fr_cli *cli, const struct fr_request *request);
 
-/*
- * Tells an answer that is an error, and what can be done; with --json also as it is, on
- * standard output. Returns the exit code.
- */
-int fr_ask_refused(const struct fr_cli *cli, const struct fr_reply *reply);
-
 /* Reads a reply's body as JSON; says so where it is none. FR_EXIT_OK or FR_EXIT_FAILED. */
 int fr_ask_parse(const struct fr_reply *reply, json_t **ret);
+
+/*
+ * Whether the answer to a request with a key, or to one of its jobs, means that it is worth
+ * trying again: the service or its engine is away for a moment, or the first try is still
+ * being worked on.
+ */
+bool fr_ask_is_passing(long status, const char *code);
 
 /* Says that there is no memory left, and returns FR_EXIT_FAILED. */
 int fr_ask_no_memory(void);

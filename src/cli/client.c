@@ -293,7 +293,7 @@ static int set_request(const struct fr_client *client, struct transfer *transfer
     const struct fr_request *request = transfer->request;
     CURL *easy = transfer->easy;
     _cleanup_(fr_cleanup_str) char *url = NULL;
-    double seconds = client->timeout + (request->may_wait ? request->wait_seconds : 0);
+    double seconds = client->timeout + request->wait_seconds;
     int r = 0;
 
     if (asprintf(&url, "%s%s", client->base, request->path) < 0) {
@@ -301,6 +301,7 @@ static int set_request(const struct fr_client *client, struct transfer *transfer
         return -ENOMEM;
     }
     r |= SET(easy, CURLOPT_URL, url);
+    r |= SET(easy, CURLOPT_PATH_AS_IS, 1L); /* an id may be ".." */
     r |= SET(easy, CURLOPT_ERRORBUFFER, transfer->message);
     r |= SET(easy, CURLOPT_PRIVATE, transfer);
     r |= SET(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -312,8 +313,6 @@ static int set_request(const struct fr_client *client, struct transfer *transfer
     r |= add_header(transfer, "Accept", request->accept ? request->accept : "application/json");
     r |= add_header(transfer, "Content-Type", request->type);
     r |= add_header(transfer, "Idempotency-Key", request->key);
-    r |= add_header(transfer, "Last-Event-ID", request->last_id);
-    r |= add_header(transfer, "If-None-Match", request->if_none);
     r |= SET(easy, CURLOPT_HTTPHEADER, transfer->headers);
     return r < 0 ? -ENOMEM : 0;
 }
@@ -362,7 +361,6 @@ static bool drive(struct fr_client *client, struct transfer *transfer)
 static void read_head(const struct transfer *transfer)
 {
     struct fr_reply *reply = transfer->reply;
-    struct curl_header *etag = NULL;
     const char *type = NULL;
     curl_off_t retry = 0;
 
@@ -374,9 +372,6 @@ static void read_head(const struct transfer *transfer)
         snprintf(reply->type, sizeof reply->type, "%.*s", (int)strcspn(type, "; "), type);
     for (char *c = reply->type; *c; c++)
         *c = (char)tolower((unsigned char)*c);
-    if (curl_easy_header(transfer->easy, "ETag", 0, CURLH_HEADER, -1, &etag) == CURLHE_OK &&
-        strlen(etag->value) < sizeof reply->etag)
-        snprintf(reply->etag, sizeof reply->etag, "%s", etag->value);
 }
 
 static enum fr_outcome judge(struct fr_client *client, const struct transfer *transfer,

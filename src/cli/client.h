@@ -49,11 +49,8 @@ struct fr_request {
     size_t body_len;
     const char *key;     /* Idempotency-Key, or NULL */
     bool keys_inside;    /* each job of the body has its own */
-    const char *last_id; /* Last-Event-ID, or NULL */
-    const char *if_none; /* If-None-Match, or NULL */
     bool stream;         /* goes on for as long as it likes */
-    bool may_wait;       /* the server answers late on purpose: add wait_seconds */
-    double wait_seconds;
+    double wait_seconds; /* that the server takes on purpose, beside the usual time */
     /*
      * Takes the bytes of an answer with a status of 2xx as they come; without it they are
      * kept in the reply. Another value than 0 breaks off.
@@ -67,7 +64,6 @@ struct fr_request {
 struct fr_reply {
     long status;
     char type[80];      /* Content-Type, lower case, without parameters */
-    char etag[128];     /* "" if none */
     double retry_after; /* seconds; 0 if not given */
     struct fr_buf body; /* ends with NUL */
     bool delivered;     /* on_data has had some of it */

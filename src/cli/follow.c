@@ -9,8 +9,9 @@
 #include "cli/format.h"
 #include "cli/signals.h"
 
-#define POLL_FIRST 0.05 /* seconds between two looks at a job */
-#define POLL_MAX 1.0
+#define WAIT_SECONDS 30 /* that one question waits at the server */
+#define WAIT_TEXT "30"
+#define PAUSE 0.1 /* seconds before it is asked again */
 #define TEXT_MAX 8192
 
 FR_DEFINE_CLEANUP(json_t *, json, json_decref);
@@ -48,7 +49,7 @@ int fr_follow(struct fr_cli *cli, const char *id, void (*on_interrupt)(void *arg
     struct fr_reply reply;
 
     if (!path)
-        return FR_EXIT_FAILED;
+        return FR_EXIT_USAGE;
     int code = fr_ask(cli, &request, &reply);
     if (code == FR_EXIT_UNREACHABLE && reply.delivered)
         fr_say_more("The output broke off here; the job goes on.");
@@ -66,12 +67,18 @@ static bool is_inactive(const json_t *job)
 int fr_follow_end(struct fr_cli *cli, const char *id, void (*on_interrupt)(void *arg),
                   void *arg, json_t **ret)
 {
-    _cleanup_(fr_cleanup_str) char *path = fr_ask_path(FR_ASK_JOBS, id, "");
-    struct fr_request request = {.method = "GET", .path = path};
-    double pause = POLL_FIRST;
+    _cleanup_(fr_cleanup_str) char *path =
+        fr_ask_path(FR_ASK_JOBS, id, "?wait=inactive&timeout=" WAIT_TEXT);
+    struct fr_request request = {
+        .method = "GET",
+        .path = path,
+        .wait_seconds = WAIT_SECONDS,
+        .on_interrupt = on_interrupt,
+        .arg = arg,
+    };
 
     if (!path)
-        return FR_EXIT_FAILED;
+        return FR_EXIT_USAGE;
     for (;;) {
         _cleanup_(fr_cleanup_json) json_t *job = NULL;
         int code = fr_ask_json(cli, &request, &job);
@@ -81,11 +88,9 @@ int fr_follow_end(struct fr_cli *cli, const char *id, void (*on_interrupt)(void 
             *ret = fr_take(job);
             return FR_EXIT_OK;
         }
-        if (!fr_signals_sleep(pause))
+        /* Its time was over, or the server ends and lets nobody wait any more. */
+        if (!fr_signals_sleep(PAUSE))
             return FR_EXIT_INTERRUPTED;
-        if (on_interrupt && fr_signals_take())
-            on_interrupt(arg);
-        pause = pause * 1.5 < POLL_MAX ? pause * 1.5 : POLL_MAX;
     }
 }
 

@@ -232,6 +232,39 @@ static int take_results(struct bulk *bulk, const struct fr_reply *reply)
     return code;
 }
 
+/* Whether a job of the answer is worth another try: then the whole batch is, by its keys. */
+static bool has_passing(const struct fr_reply *reply)
+{
+    const char *at = reply->body.data ? reply->body.data : "";
+
+    while (*at) {
+        size_t len = strcspn(at, "\n");
+        _cleanup_(fr_cleanup_json) json_t *result = json_loadb(at, len, 0, NULL);
+        if (fr_ask_is_passing((long)json_integer_value(json_object_get(result, "status")),
+                              json_string_value(json_object_get(result, "code"))))
+            return true;
+        at += len + (at[len] == '\n');
+    }
+    return false;
+}
+
+/* Asks until no result is one that passes, or it has been tried often enough. */
+static int ask_batch(struct bulk *bulk, const struct fr_request *request,
+                     struct fr_reply *reply)
+{
+    double pause = 0.5;
+
+    for (int tries = 1;; tries++) {
+        int code = fr_ask(bulk->cli, request, reply);
+        if (code != FR_EXIT_OK || tries == FR_ASK_TRIES || !has_passing(reply))
+            return code;
+        if (!fr_signals_sleep(pause))
+            return FR_EXIT_INTERRUPTED;
+        fr_reply_done(reply);
+        pause *= 2;
+    }
+}
+
 static int send_batch(struct bulk *bulk)
 {
     struct fr_reply reply;
@@ -240,17 +273,17 @@ static int send_batch(struct bulk *bulk)
     if (bulk->count == 0)
         return FR_EXIT_OK;
     bulk->answered = 0;
-    int code = fr_ask(bulk->cli,
-                      &(struct fr_request){
-                          .method = "POST",
-                          .path = dry ? "/v1/jobs?dry_run=true" : "/v1/jobs",
-                          .type = "application/x-ndjson",
-                          .accept = "application/x-ndjson",
-                          .keys_inside = true,
-                          .body = bulk->batch.data,
-                          .body_len = bulk->batch.len,
-                      },
-                      &reply);
+    int code = ask_batch(bulk,
+                         &(struct fr_request){
+                             .method = "POST",
+                             .path = dry ? "/v1/jobs?dry_run=true" : "/v1/jobs",
+                             .type = "application/x-ndjson",
+                             .accept = "application/x-ndjson",
+                             .keys_inside = true,
+                             .body = bulk->batch.data,
+                             .body_len = bulk->batch.len,
+                         },
+                         &reply);
     if (code == FR_EXIT_OK)
         code = take_results(bulk, &reply);
     fr_reply_done(&reply);

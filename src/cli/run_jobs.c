@@ -28,7 +28,6 @@ struct list {
     struct fr_format *format;
     struct fr_buf path;
     struct fr_buf screen;
-    char etag[128];   /* of what was shown last */
     size_t last_size; /* bytes of what was shown last */
 };
 
@@ -169,18 +168,9 @@ static int watch_step(struct list *list)
 {
     struct fr_request request = {.method = "GET", .path = list->path.data};
     _cleanup_(fr_cleanup_json) json_t *jobs = NULL;
-    struct fr_reply reply;
+    int code = fr_ask_json(list->cli, &request, &jobs);
 
-    request.if_none = list->etag[0] ? list->etag : NULL;
-    int code = fr_ask(list->cli, &request, &reply);
-    if (code == FR_EXIT_OK && reply.status != 304) {
-        snprintf(list->etag, sizeof list->etag, "%s", reply.etag);
-        code = fr_ask_parse(&reply, &jobs);
-        if (code == FR_EXIT_OK)
-            code = redraw(list, jobs);
-    }
-    fr_reply_done(&reply);
-    return code;
+    return code == FR_EXIT_OK ? redraw(list, jobs) : code;
 }
 
 static int watch(struct list *list)

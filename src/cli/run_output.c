@@ -36,7 +36,7 @@ static int show(struct fr_cli *cli, const char *id)
     struct fr_request request = {.method = "GET", .path = job_path};
 
     if (!path || !job_path)
-        return FR_EXIT_FAILED;
+        return FR_EXIT_USAGE;
     int code = fr_ask_json(cli, &request, &job);
     if (code != FR_EXIT_OK)
         return code;
@@ -61,6 +61,6 @@ int fr_run_output(struct fr_cli *cli)
     }
     _cleanup_(fr_cleanup_str) char *path = fr_ask_path(FR_ASK_JOBS, id, "/output");
     if (!path)
-        return FR_EXIT_FAILED;
+        return FR_EXIT_USAGE;
     return fr_ask_through(cli, &(struct fr_request){.method = "GET", .path = path});
 }

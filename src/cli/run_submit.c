@@ -56,16 +56,7 @@ static int send(struct fr_cli *cli, struct fr_reply *reply)
         .body = text,
         .body_len = strlen(text),
     };
-    code = fr_ask_quietly(cli, &request, reply);
-    /* A server without keys: nothing was done, and the older call is sent once. */
-    if (code == FR_EXIT_FAILED && reply->status == 405 && !given &&
-        !fr_args_flag(cli->args, "dry-run")) {
-        fr_reply_done(reply);
-        request.path = "/v1/jobs/submit";
-        request.key = NULL;
-        return fr_ask(cli, &request, reply);
-    }
-    return code == FR_EXIT_FAILED && reply->status ? fr_ask_refused(cli, reply) : code;
+    return fr_ask(cli, &request, reply);
 }
 
 static int print_jobid(const json_t *job)

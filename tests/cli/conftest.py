@@ -5,6 +5,7 @@ FLUX_REST names the client to test (default: the one beside the daemon).
 """
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,13 @@ from restd import LIMIT, Daemon, binary, clean_environment  # noqa: E402
 
 def client():
     return Path(os.environ.get("FLUX_REST") or binary().with_name("flux-rest")).resolve()
+
+
+def caught(pid, signum):
+    """Whether the process has a handler for the signal."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        mask = re.search(r"^SigCgt:\s*(\w+)$", status.read(), re.M).group(1)
+    return int(mask, 16) >> (signum - 1) & 1
 
 
 class Rest:

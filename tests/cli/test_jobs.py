@@ -12,7 +12,7 @@ import fcntl
 import termios
 
 import pytest
-from conftest import client
+from conftest import caught, client
 from restd import LIMIT, wait_for
 
 
@@ -134,6 +134,8 @@ def test_cancel(rest, daemon):
     assert f"That was job {ids[0]}" in err and "That was job f1" in err
     assert "job is inactive" in err and "unknown job id" in err
     assert rest("cancel")[0] == 2
+    assert "is empty" in rest("cancel", "")[2]
+    assert rest("cancel", "..")[0] == 1
     assert rest("cancel", "--all", "f1")[0] == 2
 
 
@@ -159,13 +161,6 @@ def test_ctrl_c_ends_a_wait(rest, daemon):
         assert process.wait(LIMIT) == -signal.SIGINT
         assert process.stderr.read() == b""
     rest.ok("cancel", running)
-
-
-def caught(pid, signum):
-    """Whether the process has a handler for the signal."""
-    with open(f"/proc/{pid}/status", encoding="ascii") as status:
-        mask = re.search(r"^SigCgt:\s*(\w+)$", status.read(), re.M).group(1)
-    return int(mask, 16) >> (signum - 1) & 1
 
 
 def test_a_closed_pipe_ends_it_quietly(rest, daemon):

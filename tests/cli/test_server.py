@@ -240,6 +240,12 @@ def test_a_submit_is_repeated_with_its_key(rest):
     assert len(odd.requests) == 3 and len(keys) == 1
 
 
+def test_a_submit_waits_for_its_own_first_try(rest):
+    with Odd(b"", problem(409, "key-in-flight"), SUBMITTED) as odd:
+        assert rest.ok("--url", odd.url, "submit", "true") == "ƒ2\n"
+    assert len(odd.requests) == 3
+
+
 def test_the_body_of_a_submit(rest, tmp_path):
     (tmp_path / "input").write_text("some text\n")
     words = ["-x", "-N2", "-o", "a.b=1", "-o", "c", "--requires=gpu", "--input=input",
@@ -332,6 +338,15 @@ def test_bulksubmit(rest, tmp_path):
         {"command": "b", "num_tasks": 0, "cores_per_task": 2, "workdir": "/"},
         {"command": "c", "cores_per_task": 2, "workdir": "/"},
     ]
+
+
+def test_bulksubmit_again_where_that_helps(rest):
+    passing = '{"status": 201, "id": 1, "jobid": "\\u01922"}\n{"status": 503, "detail": "no"}\n'
+    good = '{"status": 200, "id": 1, "jobid": "\\u01922"}\n{"status": 201, "jobid": "\\u01923"}\n'
+    with Odd(answer(200, passing), answer(200, good)) as odd:
+        assert rest("bulksubmit", "--url", odd.url, data="a\nb\n") == (0, "ƒ2\nƒ3\n", "")
+    first, second = (body for _, _, body in (r.partition(b"\r\n\r\n") for r in odd.requests))
+    assert first == second
 
 
 def test_bulksubmit_of_a_file(rest, tmp_path):

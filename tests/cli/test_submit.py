@@ -5,9 +5,11 @@ import json
 import os
 import re
 import signal
+import subprocess
 
 import pytest
-from restd import LIMIT
+from conftest import caught
+from restd import LIMIT, wait_for
 
 
 def test_submit_prints_the_id(rest, daemon):
@@ -140,3 +142,60 @@ def test_ctrl_c_twice_leaves(rest, daemon, tmp_path):
     assert job["state"] != "INACTIVE"
     (tmp_path / "go").touch()
     daemon.wait_end(job["jobid"])
+
+
+def test_the_same_key_is_the_same_job(rest, daemon):
+    words = ["submit", "--key", "my key", "--job-name=keyed", "true"]
+    first = rest.ok(*words)
+    assert rest.ok(*words) == first
+    assert len(daemon.jobs(name="keyed")) == 1
+    status, _, err = rest("submit", "--key", "my key", "false")
+    assert status == 1 and "key" in err
+    daemon.wait_end(first.strip())
+
+
+def test_dry_run(rest, daemon):
+    before = len(daemon.jobs())
+    status, out, err = rest("submit", "--dry-run", "true")
+    assert (status, out) == (0, "") and "could run" in err
+    assert json.loads(rest.ok("submit", "--json", "--dry-run", "true"))["valid"] is True
+    status, _, err = rest("submit", "--dry-run", "-n", "100000", "true")
+    assert status == 1 and "--ntasks" in err
+    assert len(daemon.jobs()) == before
+
+
+def test_bulksubmit(rest, daemon, tmp_path):
+    lines = [f"echo job {i}" for i in range(700)]  # more than one batch
+    lines[3] = json.dumps({"command": ["sh", "-c", "exit 3"], "name": "bad"})
+    lines[5] = json.dumps({"command": "true", "nmae": "x"})
+    lines[7] = "echo 'open"
+    (tmp_path / "jobs").write_text("\n".join(lines) + "\n")
+    status, out, err = rest("bulksubmit", "--name", "many", "--wait", "jobs")
+    assert status == 1
+    ids = out.split()
+    assert len(ids) == len(set(ids)) == 698
+    assert "jobs, line 6: " in err and "jobs, line 8: " in err
+    assert "698 jobs submitted, 2 refused" in err
+    assert "FAILED: exit code 3" in err and "1 of 698 jobs did not do well" in err
+    assert rest.ok("output", ids[0]) == "job 0\n"
+    assert rest.ok("output", ids[-1]) == "job 699\n"
+    assert daemon.job(ids[3])["name"] == "bad"
+    assert daemon.job(ids[4])["name"] == "many"
+
+
+def test_bulksubmit_dry_run(rest, daemon):
+    before = len(daemon.jobs(limit=10000))
+    status, out, err = rest("bulksubmit", "--dry-run", data='true\n{"command": 1}\n')
+    assert (status, out) == (1, "")
+    assert "1 job could run, 1 refused" in err
+    assert len(daemon.jobs(limit=10000)) == before
+
+
+def test_ctrl_c_ends_a_bulk_submit(rest, daemon):
+    with rest.popen("bulksubmit", "-", stdin=subprocess.PIPE) as process:
+        process.stdin.write(b"echo a\n")
+        process.stdin.flush()
+        wait_for("it reads", lambda: caught(process.pid, signal.SIGINT))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(LIMIT) == -signal.SIGINT
+        assert b"0 jobs submitted" in process.stderr.read()
