@@ -230,6 +230,23 @@ static void test_ends_all_that_it_started(void **state)
     assert_string_equal(heard.out, "out\n");
 }
 
+/* Cores are those of the slots, however many tasks share them. */
+static void test_cores_of_slots(void **state)
+{
+    struct fixture *f = *state;
+    struct fr_jobspec *spec = fixture_spec(1, 2, 0, "/tmp", (const char *[]){"true", NULL});
+    json_t *task = json_array_get(json_object_get(spec->json, "tasks"), 0);
+    struct fr_jobspec *many = NULL;
+    struct job_log *log;
+
+    assert_int_equal(json_object_set_new(task, "count", json_pack("{s:i}", "total", 4)), 0);
+    assert_int_equal(fr_jobspec_create(json_incref(spec->json), &many, NULL), 0);
+    fr_jobspec_free(spec);
+    log = fixture_finished(f, fixture_run(f, many));
+    assert_int_equal(log->job->result, FR_RESULT_COMPLETED);
+    assert_int_equal(log->job->ncores, 2);
+}
+
 static void test_refuses_what_can_never_run(void **state)
 {
     struct fixture *f = *state;
@@ -567,6 +584,7 @@ int main(void)
         TEST(test_cancel_at_any_moment),
         TEST(test_kill),
         TEST(test_ends_all_that_it_started),
+        TEST(test_cores_of_slots),
         TEST(test_refuses_what_can_never_run),
         TEST(test_order),
         TEST(test_node),
