@@ -50,8 +50,10 @@ int claim_take(int dir, double start)
         rc = -errno;
     (void)unlinkat(dir, name, 0);
     /* A machine that stops now must find the claim again, or the job would run twice. */
-    if (rc == 0 && fsync(dir) < 0)
+    if (rc == 0 && fsync(dir) < 0) {
         rc = -errno;
+        (void)unlinkat(dir, FR_FOLDER_CLAIM, 0); /* nothing has run: another may try */
+    }
     if (rc < 0)
         (void)close(fd);
     return rc; /* on success the descriptor stays open on purpose: it is the lock */

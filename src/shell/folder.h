@@ -45,6 +45,9 @@
 #define FR_SIGNAL_RELAY (SIGRTMIN + 1)
 #define FR_RELAY_LIMIT 0
 
+/* Exit code of a shell that could not take the job for a lack that passes: start it later. */
+#define FR_SHELL_LATER 75
+
 /* Tags of the records of a job's description. Unknown ones are passed over. */
 enum fr_tag {
     FR_TAG_VERSION = 'V', /* FR_FOLDER_VERSION; the first record */

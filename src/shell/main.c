@@ -163,6 +163,18 @@ static int result_keep(const struct shell *shell)
     return rc;
 }
 
+/* The exit code of a shell that did not take the job. */
+static int refusal(int rc)
+{
+    static const int passing[] = {-ENOSPC, -EDQUOT, -EFBIG, -EROFS, -ENOMEM, -EMFILE, -ENFILE};
+
+    for (size_t i = 0; i < sizeof(passing) / sizeof(passing[0]); i++) {
+        if (rc == passing[i])
+            return FR_SHELL_LATER;
+    }
+    return 1;
+}
+
 int main(int argc, char **argv)
 {
     static struct shell shell;
@@ -177,12 +189,14 @@ int main(int argc, char **argv)
     }
     shell.dir = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     signal_fd = signals_open();
-    if (shell.dir < 0 || signal_fd < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+    if (shell.dir < 0 || signal_fd < 0)
+        return refusal(-errno);
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
         return 1;
     shell.start = time_wall();
     rc = claim_take(shell.dir, shell.start);
     if (rc < 0)
-        return rc == -EEXIST ? 0 : 1;
+        return rc == -EEXIST ? 0 : refusal(rc);
     (void)gethostname(shell.host, sizeof(shell.host) - 1);
     shell.host[strcspn(shell.host, ".")] = '\0';
     rc = description_read(shell.dir, &shell.job);

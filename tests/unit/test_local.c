@@ -11,6 +11,7 @@
 #include "base/util.h"
 #include "local_fixture.h"
 #include "model/fluid.h"
+#include "shell/folder.h"
 
 #define NORMAL "submit validate depend priority alloc start finish release free clean "
 #define WITH_EXCEPTION                                                                         \
@@ -500,6 +501,33 @@ static void test_shell_that_fails_at_first(void **state)
     assert_int_equal(fixture_lines(fixture_path(f, "ran")), 1);
 }
 
+/* What passes by itself is waited for: no number of tries fails the job. */
+static void test_shell_that_lacks_room(void **state)
+{
+    struct fixture *f = *state;
+    char good[sizeof(f->shell)];
+    uint64_t id;
+    FILE *file;
+
+    fixture_close(f);
+    (void)snprintf(good, sizeof(good), "%s", f->shell);
+    (void)snprintf(f->shell, sizeof(f->shell), "%s/shell", f->dir);
+    file = fopen(f->shell, "w");
+    assert_non_null(file);
+    (void)fprintf(file, "#!/bin/sh\necho >> %s\nexit %d\n", fixture_path(f, "tries"),
+                  FR_SHELL_LATER);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod(f->shell, 0700), 0);
+    fixture_open(f);
+    id = fixture_run(f, fixture_script("echo x >> %s", fixture_path(f, "ran")));
+    WAIT(f, fixture_lines(fixture_path(f, "tries")) > 9);
+    assert_true(fixture_is(f, id, FR_STATE_RUN));
+    assert_int_equal(unlink(f->shell), 0);
+    assert_int_equal(symlink(good, f->shell), 0);
+    assert_int_equal(fixture_finished(f, id)->job->result, FR_RESULT_COMPLETED);
+    assert_int_equal(fixture_lines(fixture_path(f, "ran")), 1);
+}
+
 static void test_shell_that_is_not_there(void **state)
 {
     struct fixture *f = *state;
@@ -593,6 +621,7 @@ int main(void)
         TEST(test_output_before_the_start),
         TEST(test_shell_killed),
         TEST(test_shell_that_fails_at_first),
+        TEST(test_shell_that_lacks_room),
         TEST(test_shell_that_is_not_there),
         TEST(test_one_daemon_per_directory),
         TEST(test_full_disk),

@@ -3,12 +3,14 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/log.h"
 #include "base/util.h"
 #include "engine/local/local.h"
 #include "shell/folder.h"
 
 #define LAUNCH_TRIES 8
-#define LAUNCH_PAUSE_MS 50U
+#define LAUNCH_PAUSE_MS 20U
+#define LACK_DOUBLINGS 6 /* of the pause: to 1.3 seconds */
 #define AGAIN_MS 1000U
 
 /* One errand of a worker. */
@@ -130,6 +132,18 @@ static void shell_watch(struct fr_local_job *job, pid_t pid, int pidfd, double s
     fr_local_tick_soon(job->engine);
 }
 
+/* What passes is waited for as long as it takes, with the job's cores kept. */
+static void launch_later(struct fr_local_job *job, const struct fr_error *err)
+{
+    uint64_t pause = LAUNCH_PAUSE_MS
+                     << (job->lacks < LACK_DOUBLINGS ? ++job->lacks : LACK_DOUBLINGS);
+
+    if (!job->engine->lacking) /* the jobs behind it would say the same */
+        fr_log_warning("A job cannot be started now: %s. Jobs wait until it can.", err->text);
+    job->engine->lacking = true;
+    fr_attend(job, FR_ERRAND_LAUNCH, pause);
+}
+
 static void launch_failed(struct fr_local_job *job, const struct fr_error *err)
 {
     job->failure = *err;
@@ -146,16 +160,25 @@ static void unclaimed(struct fr_local_job *job)
 
     if (job->cancelled || job->child_status < 0) { /* after a restart: it was never begun */
         fr_attend(job, FR_ERRAND_LAUNCH, 0);
-        return;
+    } else if (WIFEXITED(job->child_status) &&
+               WEXITSTATUS(job->child_status) == FR_SHELL_LATER) {
+        (void)fr_error_set(&err, EAGAIN, FR_CODE_STORAGE,
+                           "the job shell has no room, memory or descriptors to take the job");
+        launch_later(job, &err);
+    } else {
+        (void)fr_error_set(&err, ECHILD, FR_CODE_INTERNAL,
+                           "the job shell ended (wait status %d) before it took the job",
+                           job->child_status);
+        launch_failed(job, &err);
     }
-    (void)fr_error_set(&err, ECHILD, FR_CODE_INTERNAL,
-                       "the job shell ended (wait status %d) before it took the job",
-                       job->child_status);
-    launch_failed(job, &err);
 }
 
 static void examined(struct fr_local_job *job, const struct fr_report *report)
 {
+    if (report->state != FR_FOLDER_UNCLAIMED && job->engine->lacking) {
+        fr_log_notice("Jobs can be started again.");
+        job->engine->lacking = false;
+    }
     switch (report->state) {
     case FR_FOLDER_UNCLAIMED:
         unclaimed(job);
@@ -206,6 +229,8 @@ static void on_errand_done(void *arg, int result)
         job->child = true;
         job->gone = 0;
         shell_watch(job, errand->pid, errand->pidfd, fr_time_now());
+    } else if (errand->kind == FR_ERRAND_LAUNCH && result == -EAGAIN) {
+        launch_later(job, &errand->error);
     } else if (errand->kind == FR_ERRAND_LAUNCH) {
         launch_failed(job, &errand->error);
     } else if (result == 0) {

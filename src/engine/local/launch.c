@@ -93,6 +93,23 @@ static int shell_spawn(const char *shell, const char *path, pid_t *ret_pid)
     return rc;
 }
 
+/* Whether what failed for this reason is likely to succeed later without anyone's doing. */
+static bool passes(int rc)
+{
+    switch (-rc) {
+    case ENOSPC:
+    case EDQUOT:
+    case EROFS:
+    case EAGAIN:
+    case ENOMEM:
+    case EMFILE:
+    case ENFILE:
+        return true;
+    default:
+        return false;
+    }
+}
+
 int fr_launch_start(const struct fr_launch_settings *settings, struct fr_store *store,
                     uint64_t id, const char *cpus, pid_t *ret_pid, int *ret_pidfd,
                     struct fr_error *err)
@@ -103,13 +120,13 @@ int fr_launch_start(const struct fr_launch_settings *settings, struct fr_store *
     fr_folder_path(settings->state_dir, id, path, sizeof(path));
     rc = folder_prepare(settings, store, id, cpus, path);
     if (rc < 0)
-        return fr_error_set(err, -rc, FR_CODE_STORAGE, "the job's folder cannot be made: %s",
-                            strerror(-rc));
+        return fr_error_set(err, passes(rc) ? EAGAIN : -rc, FR_CODE_STORAGE,
+                            "the job's folder cannot be made: %s", strerror(-rc));
     rc = shell_spawn(settings->shell_path, path, ret_pid);
-    if (rc < 0)
-        return fr_error_set(err, -rc, FR_CODE_INTERNAL,
-                            "the job shell %s cannot be started: %s", settings->shell_path,
-                            strerror(-rc));
+    if (rc < 0) /* an upgrade takes the program away and puts another in its place */
+        return fr_error_set(err, passes(rc) || rc == -ENOENT || rc == -ETXTBSY ? EAGAIN : -rc,
+                            FR_CODE_INTERNAL, "the job shell %s cannot be started: %s",
+                            settings->shell_path, strerror(-rc));
     /* Not reaped before we say so: the pid is the shell's. */
     *ret_pidfd = (int)syscall(SYS_pidfd_open, *ret_pid, 0);
     return 0;

@@ -23,7 +23,8 @@ struct fr_launch_settings {
 /*
  * Prepares the job's folder out of the store and spawns its shell. cpus may be NULL. 0 with
  * the shell's pid and pidfd (-1 where the kernel has none); a negative errno with err naming
- * what failed. Nothing is running then, and it may be tried again.
+ * what failed. Nothing is running then, and it may be tried again. -EAGAIN is for all that
+ * passes: no room, memory, process or descriptor, or the shell's program is being replaced.
  */
 int fr_launch_start(const struct fr_launch_settings *settings, struct fr_store *store,
                     uint64_t id, const char *cpus, pid_t *ret_pid, int *ret_pidfd,

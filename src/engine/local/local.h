@@ -78,7 +78,8 @@ struct fr_local_job {
     struct fr_poll *watch;
     struct fr_timer *timer; /* for the errand; made before anything is allocated */
     enum fr_errand errand;
-    unsigned int attempts;     /* launches that failed */
+    unsigned int attempts;     /* launches that failed for what does not pass by itself */
+    unsigned int lacks;        /* and for what does; no more are counted than matter */
     struct fr_error failure;   /* why the last one did */
     struct fr_depend *depends; /* what it waits for */
     size_t ndepends;
@@ -117,6 +118,7 @@ struct fr_local {
     size_t running_cap;
     bool caught_up;
     bool closing;
+    bool lacking;       /* a job could not be started for a lack that passes, and it was said */
     size_t submitting;  /* submissions on their way to the disk */
     unsigned int works; /* errands and reads that a worker has */
     struct fr_timer *tick;
