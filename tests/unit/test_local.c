@@ -597,6 +597,34 @@ static void test_full_disk(void **state)
     assert_int_equal(f->njobs, 2);
 }
 
+/* A cancel that cannot be stored is answered, and the job waits on. */
+static void test_cancel_waiting_on_a_full_disk(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t first = fixture_run(
+        f, fixture_script("while ! [ -e %s ]; do sleep 0.02; done", fixture_path(f, "go")));
+    uint64_t second =
+        fixture_run(f, fixture_spec(2, 1, 0, "/tmp", (const char *[]){"true", NULL}));
+    uint64_t third =
+        fixture_run(f, fixture_spec(2, 1, 0, "/tmp", (const char *[]){"true", NULL}));
+    struct answer a;
+
+    (void)signal(SIGXFSZ, SIG_IGN);
+    while (!shell_of(f, first)) /* it has its own limits by now */
+        (void)uv_run(&f->loop, UV_RUN_NOWAIT);
+    limit_files(1);
+    fixture_cancel(f, second, &a);
+    assert_true(a.failed);
+    assert_int_equal(a.err.code, FR_CODE_STORAGE);
+    assert_true(fixture_is(f, second, FR_STATE_SCHED));
+    limit_files(RLIM_INFINITY);
+    fixture_cancel(f, third, &a);
+    assert_false(a.failed);
+    fixture_touch(fixture_path(f, "go"));
+    assert_int_equal(fixture_finished(f, second)->job->result, FR_RESULT_COMPLETED);
+    assert_int_equal(fixture_finished(f, third)->job->result, FR_RESULT_CANCELED);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -625,6 +653,7 @@ int main(void)
         TEST(test_shell_that_is_not_there),
         TEST(test_one_daemon_per_directory),
         TEST(test_full_disk),
+        TEST(test_cancel_waiting_on_a_full_disk),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

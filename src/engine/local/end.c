@@ -174,25 +174,40 @@ static int cancel_active(struct fr_local_job *job, const char *note, fr_done_f c
 /* A waiting job's end, which is one commit. */
 struct ending {
     struct fr_local_job *job;
-    fr_done_f cb; /* may be NULL */
+    int64_t nevents; /* of the job before it */
+    fr_done_f cb;    /* may be NULL */
     void *arg;
 };
+
+static void ending_free(struct ending *ending)
+{
+    free(ending);
+}
+
+FR_DEFINE_CLEANUP(struct ending *, ending, ending_free);
 
 static bool on_waiting_ended(void *arg, const struct fr_unit *unit, int result,
                              const struct fr_error *err)
 {
-    struct ending *ending = arg;
+    _cleanup_(fr_cleanup_ending) struct ending *ending = arg;
     struct fr_local_job *job = ending->job;
 
-    if (result < 0 && !job->engine->closing)
-        return true; /* out of the queue it is already */
-    if (ending->cb)
-        ending->cb(ending->arg, result < 0 ? err : NULL);
-    free(ending);
+    if (result < 0 && !ending->cb && !job->engine->closing) {
+        ending = NULL;
+        return true; /* it can never run: out of the queue it is already */
+    }
     if (result == 0) {
         fr_run_publish(job->engine, unit, NULL);
         fr_run_forget(job);
+    } else if (!job->engine->closing) {
+        /* Who asked is told that it was not done, so it waits on. */
+        job->nevents = ending->nevents;
+        job->phase = FR_PHASE_WAITING;
+        fr_run_enqueue(job);
+        fr_run_schedule(job->engine);
     }
+    if (ending->cb)
+        ending->cb(ending->arg, result < 0 ? err : NULL);
     return false;
 }
 
@@ -202,12 +217,13 @@ int fr_end_waiting(struct fr_local_job *job, const char *type, const char *note,
     struct ending *ending = malloc(sizeof(*ending));
     _cleanup_(fr_cleanup_unit) struct fr_unit *unit =
         fr_unit_create(job->id, on_waiting_ended, ending);
+    int64_t nevents = job->nevents;
 
     if (!ending || !unit || exception_put(job, unit, fr_time_now(), type, note, by_user) < 0) {
         free(ending);
         return -ENOMEM;
     }
-    *ending = (struct ending){job, cb, arg};
+    *ending = (struct ending){job, nevents, cb, arg};
     fr_run_event(job, unit, "clean", fr_time_now(), NULL);
     fr_run_dequeue(job);
     job->phase = FR_PHASE_END;

@@ -208,7 +208,10 @@ void fr_end_job(struct fr_local_job *job, const struct fr_report *report);
 void fr_local_cancel(struct fr_engine *base, uint64_t id, const char *note, fr_done_f cb,
                      void *arg);
 void fr_local_kill(struct fr_engine *base, uint64_t id, int signum, fr_done_f cb, void *arg);
-/* Ends a job that waits and can never run, with an exception of this type. 0 or -ENOMEM. */
+/*
+ * Ends a job that waits, with an exception of this type. 0 or -ENOMEM. With cb it waits on if
+ * this cannot be stored, and cb says so; without, it can never run, and it is tried for ever.
+ */
 int fr_end_waiting(struct fr_local_job *job, const char *type, const char *note, bool by_user,
                    fr_done_f cb, void *arg);
 
