@@ -38,6 +38,7 @@ static int frame_write(struct capture *capture, unsigned int stream, unsigned in
         return rc;
     }
     capture->place += size;
+    capture->used[stream] += size;
     return 0;
 }
 
@@ -70,23 +71,45 @@ static int lost_say(struct capture *capture, unsigned int stream, unsigned int r
     return rc;
 }
 
+/* An eighth of the file is kept for the other stream: a flood on one leaves that its words. */
+static size_t room_of(const struct capture *capture, unsigned int stream)
+{
+    uint64_t all = capture->max;
+    uint64_t own = capture->max - capture->max / 8;
+    uint64_t need = sizeof(struct fr_frame);
+
+    all = all > capture->place + need ? all - capture->place - need : 0;
+    own = own > capture->used[stream] + need ? own - capture->used[stream] - need : 0;
+    return (size_t)(all < own ? all : own);
+}
+
 static void put_limited(struct capture *capture, unsigned int stream, unsigned int rank,
                         const char *data, size_t len)
 {
-    uint64_t need = capture->place + sizeof(struct fr_frame);
-    size_t room = capture->max > need ? (size_t)(capture->max - need) : 0;
+    size_t room = room_of(capture, stream);
     size_t fits = len < room ? len : room;
     int rc = fits > 0 ? frame_write(capture, stream, rank, data, fits) : 0;
 
     if (rc == 0 && fits < len) {
         rc = mark_write(capture, stream, rank,
-                        "\n[flux-restd: output was cut here: the limit of %llu bytes per job "
-                        "was reached]\n",
+                        "\n[flux-restd: output was cut here: the limit of %llu bytes per job, "
+                        "seven eighths of it for one stream, was reached]\n",
                         (unsigned long long)capture->max);
         capture->cut[stream] = rc == 0;
     }
-    if (rc < 0)
+    if (rc < 0) {
         capture->lost = -rc;
+        capture->lost_from = stream;
+    }
+}
+
+int capture_finish(struct capture *capture)
+{
+    int rc = capture->lost ? lost_say(capture, capture->lost_from, 0) : 0;
+
+    if (rc == 0 && fdatasync(capture->fd) < 0)
+        rc = -errno;
+    return rc;
 }
 
 void capture_put(struct capture *capture, unsigned int stream, unsigned int rank,

@@ -146,38 +146,33 @@ static void job_run(struct shell *shell, int signal_fd)
     leftovers_end();
     loop_drain(shell);
     (void)umask(077);
-    (void)fdatasync(shell->capture.fd);
 }
 
 /* A full disk may have room again later: the result is worth waiting for. */
-static int result_keep(const struct shell *shell)
+static int result_keep(struct shell *shell)
 {
-    unsigned int pause = 1;
-    int rc;
+    for (unsigned int pause = 1;; pause = pause < 16 ? pause * 2 : 16) {
+        int rc = shell->capture.fd >= 0 ? capture_finish(&shell->capture) : 0;
 
-    while ((rc = result_write(shell)) == -ENOSPC || rc == -EDQUOT || rc == -EFBIG) {
+        if (!room_lacks(rc)) /* what else ails the output is no reason to lose the result */
+            rc = result_write(shell);
+        if (!room_lacks(rc))
+            return rc;
         (void)sleep(pause);
-        if (pause < 30)
-            pause *= 2;
     }
-    return rc;
 }
 
 /* The exit code of a shell that did not take the job. */
 static int refusal(int rc)
 {
-    static const int passing[] = {-ENOSPC, -EDQUOT, -EFBIG, -EROFS, -ENOMEM, -EMFILE, -ENFILE};
+    bool passes = room_lacks(rc) || rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE;
 
-    for (size_t i = 0; i < sizeof(passing) / sizeof(passing[0]); i++) {
-        if (rc == passing[i])
-            return FR_SHELL_LATER;
-    }
-    return 1;
+    return passes ? FR_SHELL_LATER : 1;
 }
 
 int main(int argc, char **argv)
 {
-    static struct shell shell;
+    static struct shell shell = {.capture.fd = -1};
     int signal_fd;
     int rc;
 

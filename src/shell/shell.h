@@ -38,8 +38,10 @@ struct capture {
     int fd;
     uint64_t place; /* where the next frame goes */
     uint64_t max;
-    bool cut[3]; /* by stream: the limit was reached and said */
-    int lost;    /* errno of a write that failed since the last frame, 0 if none */
+    uint64_t used[3];       /* by stream: bytes of the file */
+    bool cut[3];            /* by stream: its limit was reached and said */
+    int lost;               /* errno of a write that failed since the last frame, 0 if none */
+    unsigned int lost_from; /* the stream whose bytes they were */
 };
 
 struct task {
@@ -65,6 +67,8 @@ struct shell {
 };
 
 /* util.c */
+/* Whether what failed with this negative errno may succeed later: there is no room now. */
+bool room_lacks(int rc);
 double time_wall(void);
 double time_monotonic(void);
 /* Writes all; 0 or a negative errno. */
@@ -87,6 +91,11 @@ int description_read(int dir, struct description *job);
 int capture_open(int dir, uint64_t max, struct capture *ret);
 void capture_put(struct capture *capture, unsigned int stream, unsigned int rank,
                  const char *data, size_t len);
+/*
+ * Says at the end what could not be said before: that output was lost. Makes the file durable.
+ * 0, or a negative errno when it is to be tried again.
+ */
+int capture_finish(struct capture *capture);
 /* Says something of the shell's own on the job's stderr. */
 void capture_say(struct capture *capture, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -23,6 +23,11 @@ double time_monotonic(void)
     return time_of(CLOCK_MONOTONIC);
 }
 
+bool room_lacks(int rc)
+{
+    return rc == -ENOSPC || rc == -EDQUOT || rc == -EFBIG || rc == -EROFS;
+}
+
 int write_all(int fd, const void *data, size_t len)
 {
     const char *p = data;
