@@ -108,6 +108,28 @@ static void test_refuses_tasks_and_resources(void **state)
           "resources.unit", "leave it out");
 }
 
+/* Acknowledged, they could not be read again; refused, they are named. */
+static void test_refuses_nul(void **state)
+{
+    struct fr_error err = {.text = ""};
+    _cleanup_(fr_cleanup_jobspec) struct fr_jobspec *spec =
+        spec_of(RESOURCES, TASKS, ",\"environment\":{\"A\":\"b\"}",
+                ",\"user\":{\"mine\":[\"x\",{\"deep\":\"y\"}]}", "");
+    json_t *mine = json_object_get(
+        json_object_get(json_object_get(spec->json, "attributes"), "user"), "mine");
+    json_t *deep = json_array_get(mine, 1);
+
+    assert_int_equal(json_object_set_new(deep, "deep", json_stringn("a\0b", 3)), 0);
+    assert_int_equal(fr_local_accept(spec, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "attributes.user.mine[1].deep holds a NUL"));
+    assert_int_equal(json_object_set_new(deep, "deep", json_string("ab")), 0);
+    assert_int_equal(
+        json_object_set_new((json_t *)(uintptr_t)spec->environment, "A", json_stringn("\0", 1)),
+        0);
+    assert_int_equal(fr_local_accept(spec, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "attributes.system.environment.A holds a NUL"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +137,7 @@ int main(void)
         cmocka_unit_test(test_refuses_attributes),
         cmocka_unit_test(test_refuses_shell_options),
         cmocka_unit_test(test_refuses_tasks_and_resources),
+        cmocka_unit_test(test_refuses_nul),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -289,12 +289,23 @@ static void test_claim_race(void **state)
 static void test_damaged_description(void **state)
 {
     struct fixture *f = *state;
+    const struct fr_launch_settings settings = {.state_dir = f->state, .shell_path = f->shell};
+    struct fr_jobspec *spec = fixture_script("true");
+    char *jobspec = json_dumps(spec->json, 0);
+    struct fr_buf buf = FR_BUF_INIT(1 << 20);
     struct fr_report report;
     char folder[200];
     int status;
     pid_t pid;
 
     fixture_close(f);
+    /* Nor is a job run without an environment that cannot be read. */
+    assert_int_equal(
+        fr_launch_describe(&settings, 5, jobspec, "{\"A\":\"\\u0000\"}", NULL, &buf), -EINVAL);
+    assert_int_equal(fr_launch_describe(&settings, 5, jobspec, "{", NULL, &buf), -EINVAL);
+    fr_buf_done(&buf);
+    free(jobspec);
+    fr_jobspec_free(spec);
     assert_int_equal(fr_folder_make(f->state, 5), 0);
     fr_folder_path(f->state, 5, folder, sizeof(folder));
     assert_int_equal(fr_folder_write(folder, FR_FOLDER_JOB, "V1\0n1\0ae", 9), 0);

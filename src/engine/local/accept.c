@@ -19,6 +19,7 @@ struct members {
     } * refused; /* ends with a NULL name */
 };
 
+#define PATH_TEXT 256 /* of a member's path in a message */
 #define KNOWN(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 static const struct members top = {"", KNOWN("version", "resources", "tasks", "attributes")};
@@ -187,11 +188,48 @@ static int system_check(const struct fr_jobspec *spec, const json_t *system,
     return rc < 0 ? rc : streams_check(spec->shell, err);
 }
 
+/*
+ * JSON can say U+0000, but no program can be given it, and what is stored is read as texts.
+ * path of `used` characters names the value, and is written to behind that.
+ */
+static int nul_check(const json_t *value, char *path, size_t used, struct fr_error *err)
+{
+    const char *name;
+    json_t *child;
+    size_t i;
+    int rc = 0;
+
+    if (json_is_string(value) && strlen(json_string_value(value)) != json_string_length(value))
+        return fr_error_set(err, EINVAL, FR_CODE_INVALID,
+                            "The jobspec's %s holds a NUL character (U+0000): leave that out.",
+                            path);
+    json_array_foreach ((json_t *)(uintptr_t)value, i, child) {
+        int n = snprintf(path + used, PATH_TEXT - used, "[%zu]", i);
+
+        rc =
+            nul_check(child, path, used + (size_t)n < PATH_TEXT ? used + (size_t)n : used, err);
+        if (rc < 0)
+            return rc;
+    }
+    json_object_foreach ((json_t *)(uintptr_t)value, name, child) {
+        int n = snprintf(path + used, PATH_TEXT - used, "%s%s", used ? "." : "", name);
+
+        rc =
+            nul_check(child, path, used + (size_t)n < PATH_TEXT ? used + (size_t)n : used, err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
 int fr_local_accept(const struct fr_jobspec *spec, struct fr_error *err)
 {
     const json_t *attrs = json_object_get(spec->json, "attributes");
+    char path[PATH_TEXT] = "";
     int rc = members_check(&top, spec->json, err);
 
+    if (rc == 0)
+        rc = nul_check(spec->json, path, 0, err);
     if (rc == 0)
         rc = members_check(&attributes, attrs, err);
     if (rc == 0)

@@ -90,8 +90,10 @@ int fr_launch_describe(const struct fr_launch_settings *settings, uint64_t id,
     char text[FR_FLUID_TEXT];
     int rc;
 
-    if (!json)
+    if (!json || (environment && !env)) {
+        json_decref(json);
         return -EINVAL;
+    }
     rc = fr_jobspec_create(json, &spec, NULL);
     if (rc < 0)
         return rc;

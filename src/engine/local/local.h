@@ -149,7 +149,10 @@ void fr_later_lookup(struct fr_local *engine, fr_lookup_f cb, void *arg,
 void fr_later_nodes(struct fr_local *engine, fr_nodes_f cb, void *arg);
 void fr_later_run(struct fr_local *engine); /* all that wait */
 
-/* accept.c: what of a jobspec can be done here. 0, or -ENOSYS with err naming the member. */
+/*
+ * accept.c: what of a jobspec can be done here. 0, or with err naming the member: -ENOSYS, and
+ * -EINVAL for a text with NUL.
+ */
 int fr_local_accept(const struct fr_jobspec *spec, struct fr_error *err);
 
 /* submit.c */
