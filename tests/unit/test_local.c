@@ -125,6 +125,15 @@ static void test_time_limit(void **state)
     assert_string_equal(log->job->exception_note, "resource allocation expired");
 }
 
+/* However short, it is a limit: to the shell "0.000000" would be none. */
+static void test_time_limit_of_nearly_nothing(void **state)
+{
+    struct fixture *f = *state;
+    const char *argv[] = {"sleep", "600", NULL};
+
+    assert_int_equal(run_argv(f, 1, 1e-9, "/tmp", argv)->job->result, FR_RESULT_TIMEOUT);
+}
+
 /* Whoever ignores the gentle signals is killed after the grace time. */
 static void test_time_limit_of_the_deaf(void **state)
 {
@@ -635,6 +644,7 @@ int main(void)
         TEST(test_environment),
         TEST(test_directory_that_is_not_there),
         TEST(test_time_limit),
+        TEST(test_time_limit_of_nearly_nothing),
         TEST(test_time_limit_of_the_deaf),
         TEST(test_cancel_waiting),
         TEST(test_cancel_at_any_moment),

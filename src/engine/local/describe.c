@@ -70,7 +70,9 @@ static void spec_put(struct fr_buf *out, const struct fr_jobspec *spec)
     json_t *word;
 
     number_put(out, FR_TAG_NTASKS, "%d", spec->ntasks);
-    number_put(out, FR_TAG_LIMIT, "%.6f", spec->duration);
+    /* The least that can be said is not none. */
+    number_put(out, FR_TAG_LIMIT, "%.6f",
+               spec->duration > 0 && spec->duration < 1e-6 ? 1e-6 : spec->duration);
     if (spec->cwd)
         record_put(out, FR_TAG_CWD, spec->cwd);
     json_array_foreach ((json_t *)(uintptr_t)spec->argv, i, word) {
