@@ -198,6 +198,10 @@ static int create_engine(struct daemon *daemon, struct fr_error *err)
 
     if (choice < 0)
         return choice;
+    daemon->job_environ =
+        fr_process_job_environ(environ, fr_settings_private_env(), choice == FR_ENGINE_FLUX);
+    if (!daemon->job_environ)
+        return fr_error_set(err, ENOMEM, FR_CODE_INTERNAL, "no memory to start with");
     if (choice == FR_ENGINE_LOCAL)
         return create_local(daemon, err);
     return fr_flux_create(&daemon->loop,
@@ -355,8 +359,7 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     }
     fr_log_set_level((enum fr_log_level)daemon.settings.log_level);
-    daemon.job_environ = fr_process_job_environ(environ, fr_settings_private_env());
-    if (!daemon.job_environ || uv_loop_init(&daemon.loop) < 0) {
+    if (uv_loop_init(&daemon.loop) < 0) {
         fprintf(stderr, "flux-restd: no memory to start with\n");
         return EXIT_FAILURE;
     }

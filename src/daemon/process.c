@@ -65,7 +65,14 @@ static bool is_named(const char *entry, const char *const *names)
     return false;
 }
 
-char **fr_process_job_environ(char *const *env, const char *const *without)
+/* Of the Flux instance or MPI job that this process runs in. Our own settings are not. */
+static bool is_of_outer_job(const char *entry)
+{
+    return (strncmp(entry, "FLUX_", 5) == 0 && strncmp(entry, "FLUX_REST", 9) != 0) ||
+           strncmp(entry, "PMI_", 4) == 0 || strncmp(entry, "PMIX_", 5) == 0;
+}
+
+char **fr_process_job_environ(char *const *env, const char *const *without, bool under_flux)
 {
     size_t count = 0, kept = 0;
 
@@ -73,7 +80,7 @@ char **fr_process_job_environ(char *const *env, const char *const *without)
         count++;
     char **copy = calloc(count + 1, sizeof *copy);
     for (size_t i = 0; copy && i < count; i++)
-        if (!is_named(env[i], without))
+        if (!is_named(env[i], without) && (under_flux || !is_of_outer_job(env[i])))
             copy[kept++] = env[i];
     return copy;
 }

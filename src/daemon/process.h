@@ -5,6 +5,7 @@
 #ifndef FR_DAEMON_PROCESS_H
 #define FR_DAEMON_PROCESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -21,9 +22,11 @@ int fr_process_open_signals(void);
 
 /*
  * The environment that jobs start from: env without the variables in `without` (both
- * NULL-terminated). The array is the caller's to free, the texts are env's. NULL: no memory.
+ * NULL-terminated) and, unless the jobs run under the Flux that env tells of, without what
+ * that told this process of itself. The array is the caller's to free, the texts are env's.
+ * NULL: no memory.
  */
-char **fr_process_job_environ(char *const *env, const char *const *without);
+char **fr_process_job_environ(char *const *env, const char *const *without, bool under_flux);
 
 /*
  * Finds the job shell: beside this program, in the build tree, or where it is installed.

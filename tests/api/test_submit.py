@@ -137,6 +137,17 @@ def test_environment_of_a_task(daemon):
     assert (nnodes, local_id, mine) == ("1", "0", "yes")
 
 
+def test_an_outer_instance_is_not_the_jobs(make_daemon):
+    """What a Flux or MPI job told the daemon of itself is not true of a local job."""
+    outer = ("FLUX_URI", "FLUX_EXEC_PATH", "FLUX_HOSTNAME", "FLUX_JOB_CC", "PMI_RANK", "PMIX_ID")
+    daemon = make_daemon("local", env={name: "outer" for name in (*outer, "MINE")}).start()
+    _, output = daemon.run(["env"], envars={"FLUX_URI": "asked", "PMI_SIZE": "1"})
+    found = dict(line.split("=", 1) for line in output.splitlines())
+    assert found["MINE"] == "outer"
+    assert (found["FLUX_URI"], found["PMI_SIZE"]) == ("asked", "1")
+    assert not [name for name in outer if found.get(name) == "outer"]
+
+
 def test_workdir(daemon, tmp_path):
     job, output = daemon.run("pwd", workdir=str(tmp_path))
     assert output == f"{tmp_path}\n"

@@ -93,7 +93,7 @@ static void test_environment(void **state)
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
     id = fixture_run(f, fixture_spec(1, 2, 0, "/usr", argv));
     fixture_hear(f, id, 0, &heard);
-    (void)snprintf(expected, sizeof(expected), "%s 1 1 0 0 none\n/usr\n%04o\n%llu\n",
+    (void)snprintf(expected, sizeof(expected), "%s 1 1 0 0 local:///no\n/usr\n%04o\n%llu\n",
                    fr_fluid_f58(id, f58), (unsigned int)mask,
                    (unsigned long long)limit.rlim_cur);
     assert_string_equal(heard.out, expected);

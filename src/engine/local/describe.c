@@ -32,14 +32,12 @@ static void number_put(struct fr_buf *out, enum fr_tag tag, const char *fmt, ...
     fr_buf_putc(out, '\0');
 }
 
-/* What tells of another job or of a Flux that this job does not run under. */
-static bool variable_foreign(const char *name)
+/* What the shell itself says of the job. */
+static bool variable_set_by_shell(const char *name)
 {
-    static const char *const names[] = {"FLUX_URI", "FLUX_KVS_NAMESPACE", "FLUX_PROXY_REMOTE",
-                                        "FLUX_PMI_LIBRARY_PATH", "FLUX_TERMINUS_SESSION"};
+    static const char *const names[] = {"FLUX_JOB_ID", "FLUX_JOB_SIZE", "FLUX_JOB_NNODES",
+                                        "FLUX_TASK_RANK", "FLUX_TASK_LOCAL_ID"};
 
-    if (strncmp(name, "FLUX_JOB_", 9) == 0 || strncmp(name, "FLUX_TASK_", 10) == 0)
-        return true;
     for (size_t i = 0; i < FR_ARRAY_SIZE(names); i++) {
         if (strcmp(name, names[i]) == 0)
             return true;
@@ -55,7 +53,7 @@ static void environment_put(struct fr_buf *out, json_t *environment)
     json_object_foreach (environment, name, value) {
         const char *text = json_string_value(value);
 
-        if (!text || !*name || strchr(name, '=') || variable_foreign(name))
+        if (!text || !*name || strchr(name, '=') || variable_set_by_shell(name))
             continue;
         fr_buf_putc(out, FR_TAG_ENV);
         fr_buf_puts(out, name);
