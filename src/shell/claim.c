@@ -59,6 +59,29 @@ int claim_take(int dir, double start)
     return rc; /* on success the descriptor stays open on purpose: it is the lock */
 }
 
+void bell_ring(int dir)
+{
+    int fd = openat(dir, FR_FOLDER_BELL, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd < 0)
+        return; /* nobody listens */
+    (void)!write(fd, "", 1);
+    (void)close(fd);
+}
+
+/* A line at a time; one that finds no room is told with the result. */
+static void news_write(int dir, const char *line)
+{
+    int fd = openat(dir, FR_FOLDER_NEWS, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
+                    0600);
+
+    if (fd < 0)
+        return;
+    if (write_all(fd, line, strlen(line)) == 0 && fsync(fd) == 0)
+        bell_ring(dir);
+    (void)close(fd);
+}
+
 void exception_add(struct shell *shell, const char *type, const char *fmt, ...)
 {
     size_t used = strlen(shell->exceptions);
@@ -76,6 +99,7 @@ void exception_add(struct shell *shell, const char *type, const char *fmt, ...)
         return; /* the first ones are those that count */
     (void)snprintf(shell->exceptions + used, sizeof(shell->exceptions) - used,
                    "exception %.6f %s %s\n", time_wall(), type, note);
+    news_write(shell->dir, shell->exceptions + used);
 }
 
 int result_write(const struct shell *shell)

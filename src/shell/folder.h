@@ -18,6 +18,10 @@
  *   result  appears by rename when all is over: lines "flux-restd result <version>",
  *           "status <wait status>", "end <time>", and for each exception
  *           "exception <time> <type> <note>".
+ *   news    such exception lines, as they happen; the result has them all again.
+ *   bell    a FIFO that the daemon listens at. The shell puts a byte into it when it has
+ *           claimed the job and when there are news; if nobody listens, the next daemon looks
+ *           by itself.
  *
  * Times are seconds since the epoch with six decimals.
  *
@@ -38,6 +42,8 @@
 #define FR_FOLDER_OUTPUT "output"
 #define FR_FOLDER_RESULT "result"
 #define FR_FOLDER_LIMIT "limit"
+#define FR_FOLDER_NEWS "news"
+#define FR_FOLDER_BELL "bell"
 
 #define FR_CLAIM_TITLE "flux-restd claim "
 #define FR_RESULT_TITLE "flux-restd result "

@@ -6,10 +6,25 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #define GRACE_SECONDS 5.0
+
+/* Takes n bytes of a task's pipe. */
+static void pipe_take(struct shell *shell, const struct task *task, int which, const char *data,
+                      size_t n)
+{
+    int error;
+
+    if (which != TASK_REPORT) {
+        capture_put(&shell->capture, (unsigned int)which + 1, task->rank, data, n);
+    } else if (n == sizeof(error)) {
+        memcpy(&error, data, sizeof(error));
+        task_failed(shell, task, error, true);
+    }
+}
 
 /* Reads once. False once there is nothing more to read now. */
 static bool pipe_read(struct shell *shell, struct task *task, int which)
@@ -17,17 +32,17 @@ static bool pipe_read(struct shell *shell, struct task *task, int which)
     static char data[FR_FRAME_MAX];
     ssize_t n;
 
-    if (task->out[which] < 0)
+    if (task->in[which] < 0)
         return false;
-    n = read(task->out[which], data, sizeof(data));
+    n = read(task->in[which], data, sizeof(data));
     if (n > 0) {
-        capture_put(&shell->capture, (unsigned int)which + 1, task->rank, data, (size_t)n);
+        pipe_take(shell, task, which, data, (size_t)n);
         return true;
     }
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return errno == EINTR;
-    (void)close(task->out[which]);
-    task->out[which] = -1;
+    (void)close(task->in[which]);
+    task->in[which] = -1;
     return false;
 }
 
@@ -109,15 +124,15 @@ static nfds_t poll_fill(const struct shell *shell, int signal_fd, struct pollfd 
 
     fds[n++] = (struct pollfd){signal_fd, POLLIN, 0};
     for (unsigned int i = 0; i < shell->job.ntasks; i++) {
-        fds[n++] = (struct pollfd){shell->tasks[i].out[0], POLLIN, 0};
-        fds[n++] = (struct pollfd){shell->tasks[i].out[1], POLLIN, 0};
+        for (int which = 0; which < TASK_PIPES; which++)
+            fds[n++] = (struct pollfd){shell->tasks[i].in[which], POLLIN, 0};
     }
     return n; /* poll(2) passes over descriptors of -1 */
 }
 
 void loop_run(struct shell *shell, int signal_fd)
 {
-    struct pollfd *fds = calloc(2 * (size_t)shell->job.ntasks + 1, sizeof(*fds));
+    struct pollfd *fds = calloc(TASK_PIPES * (size_t)shell->job.ntasks + 1, sizeof(*fds));
 
     if (!fds) {
         exception_add(shell, "exec", "the job shell has no memory");
@@ -134,7 +149,8 @@ void loop_run(struct shell *shell, int signal_fd)
             signals_read(shell, signal_fd);
         for (nfds_t i = 1; i < n; i++) {
             if (fds[i].revents)
-                (void)pipe_read(shell, &shell->tasks[(i - 1) / 2], (int)((i - 1) % 2));
+                (void)pipe_read(shell, &shell->tasks[(i - 1) / TASK_PIPES],
+                                (int)((i - 1) % TASK_PIPES));
         }
     }
     free(fds);
@@ -143,7 +159,7 @@ void loop_run(struct shell *shell, int signal_fd)
 void loop_drain(struct shell *shell)
 {
     for (unsigned int i = 0; i < shell->job.ntasks; i++) {
-        for (int which = 0; which < 2; which++) {
+        for (int which = 0; which < TASK_PIPES; which++) {
             while (pipe_read(shell, &shell->tasks[i], which))
                 ;
         }

@@ -96,43 +96,24 @@ static void limits_raise(void)
     }
 }
 
-static void start_failed(struct shell *shell, unsigned int rank, int error, bool exec)
-{
-    const char *what = exec ? shell->job.argv[0] : "no resources";
-    char note[512];
-
-    (void)snprintf(note, sizeof(note), "task %u (host %s): start failed: %.300s: %s", rank,
-                   shell->host, what, strerror(error));
-    exception_add(shell, "exec", "%s", note);
-    capture_say(&shell->capture, "flux-restd-shell: FATAL: %s\n", note);
-    shell->code = exec && error == ENOENT ? 127 : 126;
-}
-
-static bool tasks_start(struct shell *shell)
+static void tasks_start(struct shell *shell)
 {
     unsigned int count = shell->job.ntasks;
 
     shell->tasks = calloc(count, sizeof(*shell->tasks));
     if (!shell->tasks) {
         shell->job.ntasks = 0;
-        start_failed(shell, 0, ENOMEM, false);
-        return false;
+        task_failed(shell, &(struct task){0}, ENOMEM, false);
+        return;
     }
     for (unsigned int i = 0; i < count; i++)
-        shell->tasks[i] = (struct task){.rank = i, .out = {-1, -1}};
-    for (unsigned int i = 0; i < count; i++) {
-        bool exec;
-        int rc = task_start(shell, &shell->tasks[i], &exec);
+        shell->tasks[i] = (struct task){.rank = i, .in = {-1, -1, -1}};
+    for (unsigned int i = 0; i < count && !shell->failed; i++) {
+        int rc = task_start(shell, &shell->tasks[i]);
 
-        if (rc < 0) {
-            start_failed(shell, i, -rc, exec);
-            return false;
-        }
+        if (rc < 0)
+            task_failed(shell, &shell->tasks[i], -rc, false);
     }
-    shell->limit_from = time_monotonic();
-    if (shell->job.limit > 0)
-        shell->limit_at = shell->limit_from + shell->job.limit;
-    return true;
 }
 
 static void job_run(struct shell *shell, int signal_fd)
@@ -141,8 +122,11 @@ static void job_run(struct shell *shell, int signal_fd)
     directory_set(shell);
     affinity_set(shell);
     (void)umask(shell->job.umask);
-    if (tasks_start(shell))
-        loop_run(shell, signal_fd);
+    shell->limit_from = time_monotonic();
+    if (shell->job.limit > 0)
+        shell->limit_at = shell->limit_from + shell->job.limit;
+    tasks_start(shell);
+    loop_run(shell, signal_fd);
     leftovers_end();
     loop_drain(shell);
     (void)umask(077);
@@ -192,6 +176,7 @@ int main(int argc, char **argv)
     rc = claim_take(shell.dir, shell.start);
     if (rc < 0)
         return rc == -EEXIST ? 0 : refusal(rc);
+    bell_ring(shell.dir);
     (void)gethostname(shell.host, sizeof(shell.host) - 1);
     shell.host[strcspn(shell.host, ".")] = '\0';
     rc = description_read(shell.dir, &shell.job);

@@ -44,10 +44,13 @@ struct capture {
     unsigned int lost_from; /* the stream whose bytes they were */
 };
 
+enum { TASK_OUT, TASK_ERR, TASK_REPORT, TASK_PIPES };
+
 struct task {
     pid_t pid; /* 0: not running */
     unsigned int rank;
-    int out[2]; /* read ends of its stdout and stderr, -1 once closed */
+    /* Read ends of its stdout and stderr, and of the report on its exec; -1 once closed. */
+    int in[TASK_PIPES];
 };
 
 struct shell {
@@ -57,6 +60,7 @@ struct shell {
     struct task *tasks;
     unsigned int running;  /* tasks that have not ended */
     int code;              /* highest exit code, 128 + signal for a signal */
+    bool failed;           /* a task could not start; code tells that */
     bool stopping;         /* told to end: the tasks are killed at kill_at */
     double start;          /* wall clock */
     double limit_from;     /* monotonic; what the limit counts from */
@@ -79,7 +83,12 @@ int write_all(int fd, const void *data, size_t len);
 int claim_take(int dir, double start);
 /* Writes the result so that it is on disk when it can be seen. 0 or a negative errno. */
 int result_write(const struct shell *shell);
-/* Notes an exception for the result; control characters in the note become blanks. */
+/* Tells the daemon, if it listens, to look at the folder. */
+void bell_ring(int dir);
+/*
+ * Notes an exception for the result and tells the daemon of it; control characters in the note
+ * become blanks.
+ */
 void exception_add(struct shell *shell, const char *type, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -101,8 +110,13 @@ void capture_say(struct capture *capture, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* task.c */
-/* Starts one task. 0, or a negative errno: of exec if *ret_exec, else of what comes before. */
-int task_start(struct shell *shell, struct task *task, bool *ret_exec);
+/*
+ * Starts one task. 0 or a negative errno. Whether its program could be executed is not waited
+ * for: the task's TASK_REPORT then holds the errno of exec, or just ends.
+ */
+int task_start(struct shell *shell, struct task *task);
+/* The job has failed: a task could not start. exec: at its program, else before that. */
+void task_failed(struct shell *shell, const struct task *task, int error, bool exec);
 void tasks_signal(struct shell *shell, int signum);
 /* Takes all that ended into account. */
 void tasks_reap(struct shell *shell);

@@ -15,34 +15,33 @@
 
 #define LEFTOVER_SECONDS 10.0
 
+/* The child's stdin and the two ends of each pipe: stdout, stderr, report. */
 struct channels {
     int in;
-    int out[2][2];
-    int report[2]; /* the errno of a failed exec; closed by a good one */
+    int pipes[TASK_PIPES][2];
 };
 
 static void channels_close(struct channels *c)
 {
-    int *all[] = {&c->in,        &c->out[0][0], &c->out[0][1], &c->out[1][0],
-                  &c->out[1][1], &c->report[0], &c->report[1]};
-
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-        if (*all[i] >= 0)
-            (void)close(*all[i]);
-        *all[i] = -1;
+    if (c->in >= 0)
+        (void)close(c->in);
+    for (int i = 0; i < TASK_PIPES; i++) {
+        for (int end = 0; end < 2; end++) {
+            if (c->pipes[i][end] >= 0)
+                (void)close(c->pipes[i][end]);
+        }
     }
 }
 
 static int channels_open(struct channels *c)
 {
-    *c = (struct channels){-1, {{-1, -1}, {-1, -1}}, {-1, -1}};
+    *c = (struct channels){-1, {{-1, -1}, {-1, -1}, {-1, -1}}};
     c->in = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (c->in < 0 || pipe2(c->out[0], O_CLOEXEC) < 0 || pipe2(c->out[1], O_CLOEXEC) < 0 ||
-        pipe2(c->report, O_CLOEXEC) < 0) {
-        int rc = -errno;
-
-        channels_close(c);
-        return rc;
+    if (c->in < 0)
+        return -errno;
+    for (int i = 0; i < TASK_PIPES; i++) {
+        if (pipe2(c->pipes[i], O_CLOEXEC) < 0)
+            return -errno;
     }
     return 0;
 }
@@ -70,7 +69,8 @@ static void task_become(const struct shell *shell, const struct channels *c, pid
     (void)signal(SIGPIPE, SIG_DFL);
     (void)signal(SIGXFSZ, SIG_DFL);
     limits_restore(&shell->job);
-    if (dup2(c->in, 0) < 0 || dup2(c->out[0][1], 1) < 0 || dup2(c->out[1][1], 2) < 0)
+    if (dup2(c->in, 0) < 0 || dup2(c->pipes[TASK_OUT][1], 1) < 0 ||
+        dup2(c->pipes[TASK_ERR][1], 2) < 0)
         return;
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
@@ -93,54 +93,49 @@ static void env_complete(struct shell *shell, unsigned int rank)
         job->env[job->nenv + i] = text[i];
 }
 
-/* Waits for the child's exec: 0, or its errno. */
-static int report_read(int fd)
-{
-    int failure = 0;
-    ssize_t n;
-
-    do
-        n = read(fd, &failure, sizeof(failure));
-    while (n < 0 && errno == EINTR);
-    return n == (ssize_t)sizeof(failure) ? failure : 0;
-}
-
-int task_start(struct shell *shell, struct task *task, bool *ret_exec)
+int task_start(struct shell *shell, struct task *task)
 {
     struct channels c;
     int rc = channels_open(&c);
     pid_t parent = getpid();
-    pid_t pid;
+    pid_t pid = -1;
 
-    *ret_exec = false;
-    if (rc < 0)
-        return rc;
     env_complete(shell, task->rank);
-    pid = fork();
-    if (pid < 0) {
+    if (rc == 0 && (pid = fork()) < 0)
         rc = -errno;
-        channels_close(&c);
-        return rc;
-    }
     if (pid == 0) {
         task_become(shell, &c, parent);
-        (void)!write(c.report[1], &errno, sizeof(errno));
+        (void)!write(c.pipes[TASK_REPORT][1], &errno, sizeof(errno));
         _exit(127);
     }
-    (void)setpgid(pid, pid);
-    (void)close(c.report[1]);
-    c.report[1] = -1;
-    rc = -report_read(c.report[0]);
-    *ret_exec = rc < 0;
-    for (int i = 0; rc == 0 && i < 2; i++) {
-        task->out[i] = c.out[i][0];
-        c.out[i][0] = -1;
-        (void)fcntl(task->out[i], F_SETFL, O_NONBLOCK);
+    if (rc == 0) {
+        (void)setpgid(pid, pid);
+        for (int i = 0; i < TASK_PIPES; i++) {
+            task->in[i] = c.pipes[i][0];
+            c.pipes[i][0] = -1;
+            (void)fcntl(task->in[i], F_SETFL, O_NONBLOCK);
+        }
+        task->pid = pid;
+        shell->running++;
     }
-    task->pid = rc == 0 ? pid : 0;
-    shell->running += rc == 0;
     channels_close(&c);
-    return rc; /* a child that could not exec is reaped with the rest */
+    return rc;
+}
+
+void task_failed(struct shell *shell, const struct task *task, int error, bool exec)
+{
+    const char *what = exec ? shell->job.argv[0] : "no resources";
+    char note[512];
+
+    if (shell->failed)
+        return;
+    (void)snprintf(note, sizeof(note), "task %u (host %s): start failed: %.300s: %s",
+                   task->rank, shell->host, what, strerror(error));
+    shell->failed = true;
+    shell->code = exec && error == ENOENT ? 127 : 126;
+    exception_add(shell, "exec", "%s", note);
+    capture_say(&shell->capture, "flux-restd-shell: FATAL: %s\n", note);
+    tasks_signal(shell, SIGKILL);
 }
 
 void tasks_signal(struct shell *shell, int signum)
@@ -160,7 +155,7 @@ static void task_ended(struct shell *shell, pid_t pid, int status)
             continue;
         shell->tasks[i].pid = 0;
         shell->running--;
-        if (code > shell->code)
+        if (!shell->failed && code > shell->code)
             shell->code = code;
         return;
     }

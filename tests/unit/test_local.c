@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-3.0-only
 /* The local engine as a whole, with real shells and real jobs; restarts: test_local_restart.c.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,28 @@ static struct job_log *run_argv(struct fixture *f, int ntasks, double duration, 
                                 const char *const *argv)
 {
     return fixture_finished(f, fixture_run(f, fixture_spec(ntasks, 1, duration, cwd, argv)));
+}
+
+static void shell_replace(struct fixture *f, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* From now on a script of sh(1) is the job shell. */
+static void shell_replace(struct fixture *f, const char *fmt, ...)
+{
+    FILE *file;
+    va_list ap;
+
+    fixture_close(f);
+    (void)snprintf(f->shell, sizeof(f->shell), "%s/shell", f->dir);
+    file = fopen(f->shell, "w");
+    assert_non_null(file);
+    (void)fputs("#!/bin/sh\n", file);
+    va_start(ap, fmt);
+    (void)vfprintf(file, fmt, ap);
+    va_end(ap);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod(f->shell, 0700), 0);
+    fixture_open(f);
 }
 
 static void test_runs_a_job(void **state)
@@ -125,6 +148,24 @@ static void test_time_limit(void **state)
     assert_string_equal(log->job->exception_note, "resource allocation expired");
 }
 
+/* The exception is told when it happens, not when the job at last ends; once, also by the next.
+ */
+static void test_time_limit_is_told_at_once(void **state)
+{
+    struct fixture *f = *state;
+    const char *argv[] = {"sh", "-c", "trap '' ALRM TERM; while :; do sleep 1; done", NULL};
+    uint64_t id = fixture_run(f, fixture_spec(1, 1, 0.2, "/tmp", argv));
+
+    WAIT(f, strstr(fixture_find(f, id)->names, "exception"));
+    assert_string_equal(fixture_find(f, id)->names,
+                        "submit validate depend priority alloc start exception ");
+    assert_string_equal(fixture_find(f, id)->job->exception_type, "timeout");
+    fixture_close(f);
+    fixture_open(f);
+    assert_string_equal(fixture_finished(f, id)->names, WITH_EXCEPTION);
+    assert_int_equal(fixture_find(f, id)->job->result, FR_RESULT_TIMEOUT);
+}
+
 /* However short, it is a limit: to the shell "0.000000" would be none. */
 static void test_time_limit_of_nearly_nothing(void **state)
 {
@@ -190,6 +231,59 @@ static void test_cancel_at_any_moment(void **state)
         log = fixture_finished(f, id);
         assert_int_equal(log->job->result, FR_RESULT_CANCELED);
     }
+}
+
+static volatile sig_atomic_t lease_asked;
+
+static void on_lease(int signum)
+{
+    lease_asked = 1;
+}
+
+/* A program that cannot be executed for now (here someone has a lease on it) holds up nothing.
+ */
+static void test_cancel_while_exec_waits(void **state)
+{
+    struct fixture *f = *state;
+    const char *path = fixture_path(f, "program");
+    struct answer a;
+    uint64_t id;
+    int fd;
+
+    lease_asked = 0;
+    (void)signal(SIGIO, on_lease);
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0700);
+    assert_true(fd >= 0);
+    assert_int_equal(fcntl(fd, F_SETLEASE, F_WRLCK), 0);
+    id = fixture_run(f, fixture_spec(1, 1, 0, "/tmp", (const char *[]){path, NULL}));
+    while (!lease_asked)
+        (void)uv_run(&f->loop, UV_RUN_NOWAIT);
+    fixture_cancel(f, id, &a);
+    assert_false(a.failed);
+    assert_int_equal(fixture_finished(f, id)->job->result, FR_RESULT_CANCELED);
+    assert_int_equal(fixture_find(f, id)->job->waitstatus, 36608);
+    (void)close(fd);
+}
+
+/* `start` is told when a shell has taken the job, not when one was sent for it. */
+static void test_start_is_told_at_the_claim(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    uint64_t id;
+
+    shell_replace(f, ": > %s\nwhile ! [ -e %s ]; do /bin/sleep 0.02; done\nexec %s \"$@\"",
+                  fixture_path(f, "spawned"), fixture_path(f, "go"), getenv("FR_TEST_SHELL"));
+    id = fixture_run(f, fixture_script("sleep 600"));
+    while (!fixture_exists(fixture_path(f, "spawned")))
+        (void)uv_run(&f->loop, UV_RUN_NOWAIT);
+    for (int i = 0; i < 20; i++)
+        (void)uv_run(&f->loop, UV_RUN_NOWAIT);
+    assert_string_equal(fixture_find(f, id)->names, "submit validate depend priority alloc ");
+    fixture_touch(fixture_path(f, "go"));
+    WAIT(f, strstr(fixture_find(f, id)->names, "start"));
+    fixture_cancel(f, id, &a);
+    (void)fixture_finished(f, id);
 }
 
 static void test_kill(void **state)
@@ -489,21 +583,16 @@ static void test_shell_killed(void **state)
 static void test_shell_that_fails_at_first(void **state)
 {
     struct fixture *f = *state;
-    char good[sizeof(f->shell)];
     uint64_t id;
     struct job_log *log;
 
-    fixture_close(f);
-    (void)snprintf(good, sizeof(good), "%s", f->shell);
-    (void)snprintf(f->shell, sizeof(f->shell), "%s/shell", f->dir);
-    assert_int_equal(symlink("/bin/false", f->shell), 0);
-    fixture_open(f);
+    shell_replace(f, "echo >> %s\nexit 1", fixture_path(f, "tries"));
     id = fixture_run(f, fixture_script("echo x >> %s", fixture_path(f, "ran")));
-    WAIT(f, strstr(fixture_find(f, id)->names, "start"));
+    WAIT(f, fixture_lines(fixture_path(f, "tries")) > 0);
     assert_int_equal(unlink(f->shell), 0); /* and now it is not there at all */
     for (int i = 0; i < 20; i++)
         (void)uv_run(&f->loop, UV_RUN_NOWAIT);
-    assert_int_equal(symlink(good, f->shell), 0);
+    assert_int_equal(symlink(getenv("FR_TEST_SHELL"), f->shell), 0);
     log = fixture_finished(f, id);
     assert_int_equal(log->job->result, FR_RESULT_COMPLETED);
     assert_string_equal(log->names, NORMAL);
@@ -514,25 +603,14 @@ static void test_shell_that_fails_at_first(void **state)
 static void test_shell_that_lacks_room(void **state)
 {
     struct fixture *f = *state;
-    char good[sizeof(f->shell)];
     uint64_t id;
-    FILE *file;
 
-    fixture_close(f);
-    (void)snprintf(good, sizeof(good), "%s", f->shell);
-    (void)snprintf(f->shell, sizeof(f->shell), "%s/shell", f->dir);
-    file = fopen(f->shell, "w");
-    assert_non_null(file);
-    (void)fprintf(file, "#!/bin/sh\necho >> %s\nexit %d\n", fixture_path(f, "tries"),
-                  FR_SHELL_LATER);
-    assert_int_equal(fclose(file), 0);
-    assert_int_equal(chmod(f->shell, 0700), 0);
-    fixture_open(f);
+    shell_replace(f, "echo >> %s\nexit %d", fixture_path(f, "tries"), FR_SHELL_LATER);
     id = fixture_run(f, fixture_script("echo x >> %s", fixture_path(f, "ran")));
     WAIT(f, fixture_lines(fixture_path(f, "tries")) > 9);
     assert_true(fixture_is(f, id, FR_STATE_RUN));
     assert_int_equal(unlink(f->shell), 0);
-    assert_int_equal(symlink(good, f->shell), 0);
+    assert_int_equal(symlink(getenv("FR_TEST_SHELL"), f->shell), 0);
     assert_int_equal(fixture_finished(f, id)->job->result, FR_RESULT_COMPLETED);
     assert_int_equal(fixture_lines(fixture_path(f, "ran")), 1);
 }
@@ -644,10 +722,13 @@ int main(void)
         TEST(test_environment),
         TEST(test_directory_that_is_not_there),
         TEST(test_time_limit),
+        TEST(test_time_limit_is_told_at_once),
         TEST(test_time_limit_of_nearly_nothing),
         TEST(test_time_limit_of_the_deaf),
         TEST(test_cancel_waiting),
         TEST(test_cancel_at_any_moment),
+        TEST(test_cancel_while_exec_waits),
+        TEST(test_start_is_told_at_the_claim),
         TEST(test_kill),
         TEST(test_ends_all_that_it_started),
         TEST(test_cores_of_slots),

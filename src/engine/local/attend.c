@@ -22,18 +22,36 @@ struct errand {
     char *cpus;
     pid_t pid;
     int pidfd;
+    int bell; /* opened, unless the job has one */
+    bool bell_wanted;
     struct fr_report report;
     struct fr_error error;
 };
 
+/* Descriptors that nobody took are closed. */
 static void errand_free(struct errand *errand)
 {
-    if (errand)
-        free(errand->cpus);
+    if (!errand)
+        return;
+    if (errand->bell >= 0)
+        (void)close(errand->bell);
+    if (errand->pidfd >= 0)
+        (void)close(errand->pidfd);
+    if (errand->report.pidfd >= 0)
+        (void)close(errand->report.pidfd);
+    free(errand->cpus);
     free(errand);
 }
 
 FR_DEFINE_CLEANUP(struct errand *, errand, errand_free);
+
+/* First the bell and then the look, so that nothing falls between the two. */
+static int examine(struct errand *errand)
+{
+    int rc = errand->bell_wanted ? fr_folder_bell(errand->path, &errand->bell) : 0;
+
+    return rc < 0 && rc != -ENOENT ? rc : fr_folder_examine(errand->path, &errand->report);
+}
 
 static int errand_work(void *arg)
 {
@@ -42,9 +60,10 @@ static int errand_work(void *arg)
     switch (errand->kind) {
     case FR_ERRAND_LAUNCH:
         return fr_launch_start(&errand->engine->launch, errand->engine->store, errand->job->id,
-                               errand->cpus, &errand->pid, &errand->pidfd, &errand->error);
+                               errand->cpus, errand->bell_wanted ? &errand->bell : NULL,
+                               &errand->pid, &errand->pidfd, &errand->error);
     case FR_ERRAND_EXAMINE:
-        return fr_folder_examine(errand->path, &errand->report);
+        return examine(errand);
     default: {
         int rc = fr_folder_make(errand->engine->launch.state_dir, errand->job->id);
 
@@ -53,8 +72,8 @@ static int errand_work(void *arg)
     }
 }
 
-static bool on_started(void *arg, const struct fr_unit *unit, int result,
-                       const struct fr_error *err)
+static bool on_told(void *arg, const struct fr_unit *unit, int result,
+                    const struct fr_error *err)
 {
     if (result < 0)
         return true;
@@ -62,18 +81,20 @@ static bool on_started(void *arg, const struct fr_unit *unit, int result,
     return false;
 }
 
-/* `start` goes into the log once in a job's life. */
-static void start_tell(struct fr_local_job *job, double when)
+/* What the shell told so far goes into the log: that it began, and its exceptions. */
+static void news_tell(struct fr_local_job *job, const struct fr_report *report)
 {
     struct fr_unit *unit;
 
-    if (job->started)
+    if (job->started && job->told >= report->nexceptions)
         return;
-    unit = fr_unit_create(job->id, on_started, job->engine);
+    unit = fr_unit_create(job->id, on_told, job->engine);
     if (!unit)
         return; /* told with the job's end, then */
-    fr_run_event(job, unit, "start", when, NULL);
+    if (!job->started)
+        fr_run_event(job, unit, "start", report->start, NULL);
     job->started = true;
+    (void)fr_end_exceptions(job, unit, report); /* likewise */
     fr_store_put(job->engine->store, unit);
 }
 
@@ -86,6 +107,7 @@ static void watch_end(struct fr_local_job *job)
     job->pidfd = -1;
     job->gone = job->pid;
     job->pid = 0;
+    job->phase = FR_PHASE_ATTEND;
 }
 
 /* Lets a child of ours go. False while it lives. */
@@ -111,20 +133,47 @@ static void on_shell_gone(void *arg, int status, int events)
     fr_attend(job, FR_ERRAND_EXAMINE, 0);
 }
 
-/* A shell runs the job: from now on its end is what we wait for. Takes the pidfd. */
-static void shell_watch(struct fr_local_job *job, pid_t pid, int pidfd, double started)
+static void on_bell(void *arg, int status, int events)
+{
+    struct fr_local_job *job = arg;
+    char bytes[64];
+
+    while (read(job->bell, bytes, sizeof(bytes)) > 0)
+        ;
+    if (job->phase == FR_PHASE_RUN)
+        fr_attend(job, FR_ERRAND_EXAMINE, 0);
+}
+
+/* Listens to the bell that a worker opened. Without one, all is told at the job's end. */
+static void bell_take(struct fr_local_job *job, struct errand *errand)
+{
+    if (job->bell >= 0 || errand->bell < 0)
+        return;
+    if (fr_poll_create(job->engine->loop, errand->bell, on_bell, job, &job->bell_watch) < 0)
+        return;
+    if (fr_poll_set(job->bell_watch, UV_READABLE) < 0) {
+        fr_poll_free(job->bell_watch);
+        job->bell_watch = NULL;
+        return;
+    }
+    job->bell = errand->bell;
+    errand->bell = -1;
+}
+
+/* A shell has the job, or is about to: from now on its end is what we wait for. */
+static void shell_watch(struct fr_local_job *job, pid_t pid, int *pidfd)
 {
     job->phase = FR_PHASE_RUN;
     job->pid = pid;
-    job->pidfd = pidfd;
-    start_tell(job, started);
+    job->pidfd = *pidfd;
+    *pidfd = -1;
     fr_outputs_poke(job->engine->outputs, job->id, false);
-    if (job->cancelled)
-        (void)fr_launch_signal(pidfd, pid, SIGTERM, 0);
+    if (job->fatal)
+        (void)fr_launch_signal(job->pidfd, pid, SIGTERM, 0);
     fr_steer_limit(job);
     /* A dead one whose lock lives on (a task that is not yet at its exec) cannot be polled. */
-    if (pidfd >= 0 && pid != job->gone &&
-        fr_poll_create(job->engine->loop, pidfd, on_shell_gone, job, &job->watch) == 0 &&
+    if (job->pidfd >= 0 && pid != job->gone &&
+        fr_poll_create(job->engine->loop, job->pidfd, on_shell_gone, job, &job->watch) == 0 &&
         fr_poll_set(job->watch, UV_READABLE) == 0)
         return;
     fr_poll_free(job->watch);
@@ -158,7 +207,7 @@ static void unclaimed(struct fr_local_job *job)
 {
     struct fr_error err;
 
-    if (job->cancelled || job->child_status < 0) { /* after a restart: it was never begun */
+    if (job->fatal || job->child_status < 0) { /* after a restart: it was never begun */
         fr_attend(job, FR_ERRAND_LAUNCH, 0);
     } else if (WIFEXITED(job->child_status) &&
                WEXITSTATUS(job->child_status) == FR_SHELL_LATER) {
@@ -173,23 +222,22 @@ static void unclaimed(struct fr_local_job *job)
     }
 }
 
-static void examined(struct fr_local_job *job, const struct fr_report *report)
+static void examined(struct fr_local_job *job, struct fr_report *report)
 {
     if (report->state != FR_FOLDER_UNCLAIMED && job->engine->lacking) {
         fr_log_notice("Jobs can be started again.");
         job->engine->lacking = false;
     }
-    switch (report->state) {
-    case FR_FOLDER_UNCLAIMED:
+    if (report->state == FR_FOLDER_RUNNING && job->phase != FR_PHASE_RUN)
+        shell_watch(job, report->pid, &report->pidfd);
+    if (report->state == FR_FOLDER_RUNNING)
+        news_tell(job, report);
+    else if (job->phase == FR_PHASE_RUN)
+        return; /* its shell is ending: we look again when it has */
+    else if (report->state == FR_FOLDER_UNCLAIMED)
         unclaimed(job);
-        break;
-    case FR_FOLDER_RUNNING:
-        shell_watch(job, report->pid, report->pidfd, report->start);
-        break;
-    default:
+    else
         fr_end_job(job, report);
-        break;
-    }
 }
 
 static void voided(struct fr_local_job *job, int result)
@@ -203,32 +251,15 @@ static void voided(struct fr_local_job *job, int result)
                   result == -EEXIST ? 0 : AGAIN_MS);
 }
 
-/* Closing: what a worker found is left for the next daemon to find. */
-static void errand_drop(struct errand *errand, int result)
+static void errand_over(struct fr_local_job *job, struct errand *errand, int result)
 {
-    if (errand->kind == FR_ERRAND_LAUNCH && result == 0) {
-        start_tell(errand->job, fr_time_now());
-        if (errand->pidfd >= 0)
-            (void)close(errand->pidfd);
-    } else if (errand->kind == FR_ERRAND_EXAMINE && result == 0 && errand->report.pidfd >= 0) {
-        (void)close(errand->report.pidfd);
-    }
-}
-
-static void on_errand_done(void *arg, int result)
-{
-    _cleanup_(fr_cleanup_errand) struct errand *errand = arg;
-    struct fr_local_job *job = errand->job;
-    struct fr_local *engine = errand->engine;
-
-    if (engine->closing) {
-        errand_drop(errand, result);
-    } else if (errand->kind == FR_ERRAND_VOID) {
+    bell_take(job, errand);
+    if (errand->kind == FR_ERRAND_VOID) {
         voided(job, result);
     } else if (errand->kind == FR_ERRAND_LAUNCH && result == 0) {
         job->child = true;
         job->gone = 0;
-        shell_watch(job, errand->pid, errand->pidfd, fr_time_now());
+        shell_watch(job, errand->pid, &errand->pidfd);
     } else if (errand->kind == FR_ERRAND_LAUNCH && result == -EAGAIN) {
         launch_later(job, &errand->error);
     } else if (errand->kind == FR_ERRAND_LAUNCH) {
@@ -238,7 +269,44 @@ static void on_errand_done(void *arg, int result)
     } else {
         fr_attend(job, FR_ERRAND_EXAMINE, AGAIN_MS);
     }
+}
+
+static void on_errand_done(void *arg, int result)
+{
+    _cleanup_(fr_cleanup_errand) struct errand *errand = arg;
+    struct fr_local_job *job = errand->job;
+    struct fr_local *engine = errand->engine;
+    bool again = job->again;
+
+    job->busy = false;
+    job->again = false;
+    /* Closing: what the worker found is left for the next daemon to find. */
+    if (!engine->closing && again)
+        fr_attend(job, FR_ERRAND_EXAMINE, 0);
+    else if (!engine->closing)
+        errand_over(job, errand, result);
     fr_local_work_over(engine);
+}
+
+static struct errand *errand_create(struct fr_local_job *job, enum fr_errand kind)
+{
+    _cleanup_(fr_cleanup_errand) struct errand *errand = calloc(1, sizeof(*errand));
+    struct fr_local *engine = job->engine;
+
+    if (!errand)
+        return NULL;
+    errand->job = job;
+    errand->engine = engine;
+    errand->kind = kind;
+    errand->pidfd = -1;
+    errand->bell = -1;
+    errand->report.pidfd = -1;
+    errand->bell_wanted = job->bell < 0;
+    fr_folder_path(engine->state_dir, job->id, errand->path, sizeof(errand->path));
+    if (kind == FR_ERRAND_LAUNCH &&
+        fr_resources_cpus(engine->resources, job->cores, &errand->cpus) < 0)
+        return NULL;
+    return fr_take(errand);
 }
 
 void fr_attend(struct fr_local_job *job, enum fr_errand kind, uint64_t after_ms)
@@ -246,46 +314,37 @@ void fr_attend(struct fr_local_job *job, enum fr_errand kind, uint64_t after_ms)
     struct fr_local *engine = job->engine;
     _cleanup_(fr_cleanup_errand) struct errand *errand = NULL;
 
-    if (kind == FR_ERRAND_LAUNCH && job->cancelled)
+    if (kind == FR_ERRAND_LAUNCH && job->fatal)
         kind = FR_ERRAND_VOID;
-    job->phase = FR_PHASE_ATTEND;
-    job->errand = kind;
+    if (kind != FR_ERRAND_EXAMINE)
+        job->phase = FR_PHASE_ATTEND;
     if (engine->closing)
-        return; /* the next daemon does it */
+        return;      /* the next daemon does it */
+    if (job->busy) { /* with a look at its folder, which may have come too early */
+        job->again = true;
+        return;
+    }
+    job->errand = kind;
+    fr_timer_stop(job->timer); /* whatever was to come later comes now */
     if (after_ms == 0)
-        errand = calloc(1, sizeof(*errand));
-    if (!errand) {
+        errand = errand_create(job, kind);
+    if (!errand || fr_work_queue(engine->loop, errand_work, on_errand_done, errand) < 0) {
         fr_timer_start(job->timer, after_ms ? after_ms : AGAIN_MS, 0);
         return;
     }
-    errand->job = job;
-    errand->engine = engine;
-    errand->kind = kind;
-    errand->pidfd = -1;
-    fr_folder_path(engine->state_dir, job->id, errand->path, sizeof(errand->path));
-    if ((kind == FR_ERRAND_LAUNCH &&
-         fr_resources_cpus(engine->resources, job->cores, &errand->cpus) < 0) ||
-        fr_work_queue(engine->loop, errand_work, on_errand_done, errand) < 0) {
-        fr_timer_start(job->timer, AGAIN_MS, 0);
-        return;
-    }
+    job->busy = true;
     engine->works++;
     errand = NULL; /* the worker has it now */
 }
 
-void fr_attend_tick(struct fr_local *engine)
+void fr_attend_look(struct fr_local_job *job)
 {
-    struct fr_local_job *job;
-
-    TAILQ_FOREACH(job, &engine->holders, holder)
-    {
-        if (job->phase != FR_PHASE_RUN || job->watch)
-            continue;
-        if (job->child && job->pid > 0 && !child_reap(job)) {
-            fr_local_tick_soon(engine);
-            continue;
-        }
-        watch_end(job);
-        fr_attend(job, FR_ERRAND_EXAMINE, 0);
+    if (job->watch)
+        return;
+    if (job->child && job->pid > 0 && !child_reap(job)) {
+        fr_local_tick_soon(job->engine);
+        return;
     }
+    watch_end(job);
+    fr_attend(job, FR_ERRAND_EXAMINE, 0);
 }

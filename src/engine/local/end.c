@@ -32,21 +32,30 @@ static int exception_put(struct fr_local_job *job, struct fr_unit *unit, double 
     return 0;
 }
 
+int fr_end_exceptions(struct fr_local_job *job, struct fr_unit *unit,
+                      const struct fr_report *report)
+{
+    int rc = 0;
+
+    for (; rc == 0 && job->told < report->nexceptions; job->told += rc == 0)
+        rc = exception_put(job, unit, report->exceptions[job->told].timestamp,
+                           report->exceptions[job->told].type,
+                           report->exceptions[job->told].note, true);
+    return rc;
+}
+
 static int exceptions_put(struct fr_local_job *job, struct fr_unit *unit,
                           const struct fr_report *report)
 {
     char note[640];
-    int rc = 0;
+    int rc = fr_end_exceptions(job, unit, report);
 
-    for (int i = 0; rc == 0 && i < report->nexceptions; i++)
-        rc = exception_put(job, unit, report->exceptions[i].timestamp,
-                           report->exceptions[i].type, report->exceptions[i].note, true);
-    if (report->state == FR_FOLDER_DIED)
+    if (rc == 0 && report->state == FR_FOLDER_DIED)
         return exception_put(job, unit, fr_time_now(), "exec",
                              "the job shell died without leaving a result: it was killed, or "
                              "the machine or container was restarted",
                              false);
-    if (report->state != FR_FOLDER_VOID || job->cancelled)
+    if (rc < 0 || report->state != FR_FOLDER_VOID || job->fatal)
         return rc;
     (void)snprintf(note, sizeof(note), "the job could not be started: %s",
                    job->failure.text[0] ? job->failure.text : "see the daemon before this one");
@@ -97,10 +106,12 @@ void fr_end_job(struct fr_local_job *job, const struct fr_report *report)
     _cleanup_(fr_cleanup_unit) struct fr_unit *unit = fr_unit_create(job->id, on_ended, job);
     int64_t nevents = job->nevents;
     bool started = job->started;
+    int told = job->told;
 
     if (!unit || end_put(job, unit, report) < 0) {
         job->nevents = nevents;
         job->started = started;
+        job->told = told;
         fr_attend(job, report->state == FR_FOLDER_VOID ? FR_ERRAND_VOID : FR_ERRAND_EXAMINE,
                   1000);
         return;
@@ -131,7 +142,7 @@ static void cancel_take_effect(struct fr_local *engine, uint64_t id)
 
     if (!fr_jobs_find(&engine->jobs, id, &job) || !job)
         return;
-    job->cancelled = true;
+    job->fatal = true;
     if (job->phase == FR_PHASE_RUN)
         (void)fr_launch_signal(job->pidfd, job->pid, SIGTERM, 0);
 }

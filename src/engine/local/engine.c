@@ -82,7 +82,6 @@ static void on_tick(void *arg)
     engine->ticking = false;
     if (engine->closing)
         return;
-    fr_attend_tick(engine);
     fr_run_tick(engine);
 }
 

@@ -142,6 +142,20 @@ int fr_folder_void(const char *path)
     return rc;
 }
 
+int fr_folder_bell(const char *path, int *ret_fd)
+{
+    _cleanup_(fr_cleanup_fd) int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd;
+
+    if (dir < 0 || (mkfifoat(dir, FR_FOLDER_BELL, 0600) < 0 && errno != EEXIST))
+        return -errno;
+    fd = openat(dir, FR_FOLDER_BELL, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return -errno;
+    *ret_fd = fd;
+    return 0;
+}
+
 /* Reads a small text file. 0 or a negative errno. */
 static int text_read(int fd, char *text, size_t size)
 {
@@ -195,19 +209,47 @@ static bool result_parse(char *text, struct fr_report *report)
     return has_status;
 }
 
-static int result_read(int dir, struct fr_report *report)
+/* Reads a small file of the folder; one that is not there is an empty one. */
+static int file_read(int dir, const char *name, char *text, size_t size)
 {
-    _cleanup_(fr_cleanup_fd) int fd = openat(dir, FR_FOLDER_RESULT, O_RDONLY | O_CLOEXEC);
-    char text[FILE_MAX];
-    int rc;
+    _cleanup_(fr_cleanup_fd) int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
-    report->state = FR_FOLDER_DIED;
+    text[0] = '\0';
     if (fd < 0)
         return errno == ENOENT ? 0 : -errno;
-    rc = text_read(fd, text, sizeof(text));
-    if (rc == 0 && result_parse(text, report))
-        report->state = FR_FOLDER_ENDED;
+    return text_read(fd, text, size);
+}
+
+/* What the shell told so far; a line that is not whole yet comes later. */
+static int news_read(int dir, struct fr_report *report)
+{
+    char text[FILE_MAX];
+    char *save = NULL;
+    char *end;
+    int rc = file_read(dir, FR_FOLDER_NEWS, text, sizeof(text));
+
+    end = strrchr(text, '\n');
+    *(end ? end : text) = '\0';
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+        exception_read(line, report);
     return rc;
+}
+
+/* Only now that the lock is free: a result may come for as long as it is held. */
+static int result_read(int dir, struct fr_report *report)
+{
+    char text[FILE_MAX];
+    int rc = file_read(dir, FR_FOLDER_RESULT, text, sizeof(text));
+
+    if (rc < 0)
+        return rc;
+    if (result_parse(text, report)) {
+        report->state = FR_FOLDER_ENDED;
+        return 0;
+    }
+    report->state = FR_FOLDER_DIED;
+    report->nexceptions = 0;
+    return news_read(dir, report);
 }
 
 /*
@@ -267,10 +309,13 @@ int fr_folder_examine(const char *path, struct fr_report *ret)
         return 0;
     }
     rc = lock_test(claim, pid, &report);
-    if (rc == 0) /* only now: a result may come for as long as the lock is held */
-        rc = result_read(dir, &report);
-    if (rc < 0)
+    if (rc >= 0)
+        rc = rc > 0 ? news_read(dir, &report) : result_read(dir, &report);
+    if (rc < 0) {
+        if (report.pidfd >= 0)
+            (void)close(report.pidfd);
         return rc;
+    }
     *ret = report;
     return 0;
 }

@@ -25,12 +25,12 @@ enum fr_folder_state {
 
 struct fr_report {
     enum fr_folder_state state;
-    pid_t pid;    /* RUNNING: the shell, 0 if it cannot be reached from here */
-    int pidfd;    /* RUNNING: of the shell, the receiver's to close; -1 if there is none */
-    double start; /* when the shell claimed; 0 if not claimed */
-    double end;   /* ENDED */
-    int status;   /* ENDED: wait status */
-    int nexceptions;
+    pid_t pid;       /* RUNNING: the shell, 0 if it cannot be reached from here */
+    int pidfd;       /* RUNNING: of the shell, the receiver's to close; -1 if there is none */
+    double start;    /* when the shell claimed; 0 if not claimed */
+    double end;      /* ENDED */
+    int status;      /* ENDED: wait status */
+    int nexceptions; /* RUNNING, DIED: so far */
     struct {
         double timestamp;
         char type[32];
@@ -46,6 +46,12 @@ int fr_folder_make(const char *state_dir, uint64_t id);
 
 /* Writes a file of the folder whole, durably: it has either content or the one before. */
 int fr_folder_write(const char *path, const char *name, const void *data, size_t len);
+
+/*
+ * Makes the job's bell, if it is not there, and opens it for reading (nonblocking; it never
+ * ends). *ret_fd is the caller's to close. 0 or a negative errno.
+ */
+int fr_folder_bell(const char *path, int *ret_fd);
 
 /* Finds out how the job stands. 0 or a negative errno (the folder cannot be read now). */
 int fr_folder_examine(const char *path, struct fr_report *ret);

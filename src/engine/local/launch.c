@@ -111,14 +111,16 @@ static bool passes(int rc)
 }
 
 int fr_launch_start(const struct fr_launch_settings *settings, struct fr_store *store,
-                    uint64_t id, const char *cpus, pid_t *ret_pid, int *ret_pidfd,
-                    struct fr_error *err)
+                    uint64_t id, const char *cpus, int *ret_bell, pid_t *ret_pid,
+                    int *ret_pidfd, struct fr_error *err)
 {
     char path[PATH_MAX];
     int rc;
 
     fr_folder_path(settings->state_dir, id, path, sizeof(path));
     rc = folder_prepare(settings, store, id, cpus, path);
+    if (rc == 0 && ret_bell)
+        rc = fr_folder_bell(path, ret_bell);
     if (rc < 0)
         return fr_error_set(err, passes(rc) ? EAGAIN : -rc, FR_CODE_STORAGE,
                             "the job's folder cannot be made: %s", strerror(-rc));

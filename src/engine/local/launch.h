@@ -21,14 +21,15 @@ struct fr_launch_settings {
 };
 
 /*
- * Prepares the job's folder out of the store and spawns its shell. cpus may be NULL. 0 with
- * the shell's pid and pidfd (-1 where the kernel has none); a negative errno with err naming
- * what failed. Nothing is running then, and it may be tried again. -EAGAIN is for all that
- * passes: no room, memory, process or descriptor, or the shell's program is being replaced.
+ * Prepares the job's folder out of the store and spawns its shell. cpus and ret_bell may be
+ * NULL. 0 with the job's bell (fr_folder_bell) and the shell's pid and pidfd (-1 where the
+ * kernel has none); a negative errno with err naming what failed. Nothing is running then, and
+ * it may be tried again. -EAGAIN is for all that passes: no room, memory, process or
+ * descriptor, or the shell's program is being replaced.
  */
 int fr_launch_start(const struct fr_launch_settings *settings, struct fr_store *store,
-                    uint64_t id, const char *cpus, pid_t *ret_pid, int *ret_pidfd,
-                    struct fr_error *err);
+                    uint64_t id, const char *cpus, int *ret_bell, pid_t *ret_pid,
+                    int *ret_pidfd, struct fr_error *err);
 
 /*
  * Sends a signal to a shell: SIGTERM (value ignored), or FR_SIGNAL_RELAY with the number that

@@ -44,7 +44,7 @@ enum fr_phase {
     FR_PHASE_WAITING,  /* in the queue */
     FR_PHASE_ALLOCATE, /* has cores; `alloc` is being committed */
     FR_PHASE_ATTEND,   /* a worker is at its folder, or a timer will send one */
-    FR_PHASE_RUN,      /* a shell holds its claim, and we watch that */
+    FR_PHASE_RUN,      /* a shell has its claim or is about to; we watch the shell */
     FR_PHASE_END       /* its last events are being committed */
 };
 
@@ -64,18 +64,21 @@ struct fr_local_job {
     bool limit_busy;             /* a worker has it */
     bool queued;                 /* stands in the queue */
     bool started;                /* `start` is in its log */
-    bool cancelled;              /* an exception of severity 0 is in its log */
-    bool child;                  /* the shell is our child: to be reaped */
-    int child_status;            /* wait status of a shell that was; -1 while not known */
-    int64_t nevents;             /* index of the next event */
-    double last;                 /* timestamp of the last one: they rise */
-    char *cores;                 /* idset; NULL before it was allocated */
-    char *gpus;                  /* idset, or NULL: none */
-    double allocated;            /* when that was */
-    pid_t pid;                   /* of the shell in FR_PHASE_RUN, 0 if it cannot be reached */
-    int pidfd;                   /* -1: none */
-    pid_t gone;                  /* the shell that was last seen to have ended */
+    bool fatal;       /* an exception of severity 0 that is not its shell's is in its log */
+    int told;         /* exceptions of its shell that are */
+    bool child;       /* the shell is our child: to be reaped */
+    int child_status; /* wait status of a shell that was; -1 while not known */
+    int64_t nevents;  /* index of the next event */
+    double last;      /* timestamp of the last one: they rise */
+    char *cores;      /* idset; NULL before it was allocated */
+    char *gpus;       /* idset, or NULL: none */
+    double allocated; /* when that was */
+    pid_t pid;        /* of the shell in FR_PHASE_RUN, 0 if it cannot be reached */
+    int pidfd;        /* -1: none */
+    pid_t gone;       /* the shell that was last seen to have ended */
     struct fr_poll *watch;
+    int bell; /* -1: none (yet) */
+    struct fr_poll *bell_watch;
     struct fr_timer *timer; /* for the errand; made before anything is allocated */
     enum fr_errand errand;
     unsigned int attempts;     /* launches that failed for what does not pass by itself */
@@ -86,6 +89,8 @@ struct fr_local_job {
     struct fr_waiters to_start, to_end; /* of others: what waits for this one */
     TAILQ_ENTRY(fr_local_job) active;   /* in fr_jobs.active */
     TAILQ_ENTRY(fr_local_job) holder;   /* in fr_local.holders, while it has resources */
+    bool busy;                          /* a worker is at it */
+    bool again;                         /* and is to look again after */
 };
 
 #define FR_LOCAL_STARTS 64
@@ -181,7 +186,7 @@ void fr_run_dequeue(struct fr_local_job *job);
 void fr_run_forget(struct fr_local_job *job);
 /* Starts what can be started. */
 void fr_run_schedule(struct fr_local *engine);
-/* Does again what could not be done for want of memory. */
+/* Looks at each active job: does again what lacked memory, and what no descriptor tells of. */
 void fr_run_tick(struct fr_local *engine);
 /* A job that had cores when the last daemon ended: finds out how it stands. */
 void fr_run_resume(struct fr_local_job *job);
@@ -197,8 +202,8 @@ void fr_run_publish(struct fr_local *engine, const struct fr_unit *unit,
 /* attend.c */
 /* Sends a worker to the job's folder, now or in after_ms. */
 void fr_attend(struct fr_local_job *job, enum fr_errand errand, uint64_t after_ms);
-/* Looks after running jobs that have no pidfd. */
-void fr_attend_tick(struct fr_local *engine);
+/* Looks after a job in FR_PHASE_RUN whose shell no descriptor tells of. */
+void fr_attend_look(struct fr_local_job *job);
 
 /* end.c */
 /* Whether verbs can be done at all: 0, or a negative errno with err. */
@@ -208,6 +213,9 @@ int fr_local_find(struct fr_local *engine, uint64_t id, struct fr_local_job **re
                   struct fr_error *err);
 /* The job has ended as the report says (ENDED, DIED or VOID). */
 void fr_end_job(struct fr_local_job *job, const struct fr_report *report);
+/* Adds those exceptions of the report that are not in the job's log yet. 0 or -ENOMEM. */
+int fr_end_exceptions(struct fr_local_job *job, struct fr_unit *unit,
+                      const struct fr_report *report);
 void fr_local_cancel(struct fr_engine *base, uint64_t id, const char *note, fr_done_f cb,
                      void *arg);
 void fr_local_kill(struct fr_engine *base, uint64_t id, int signum, fr_done_f cb, void *arg);

@@ -16,6 +16,8 @@ struct step {
     char *context;
     char *cores; /* this and gpus: with `alloc` */
     char *gpus;
+    bool cancel; /* with `exception`: it is not the job shell's */
+    bool fatal;  /* with `exception`: of severity 0 */
     struct fr_jobspec *spec;
     struct fr_rset *rset;
 };
@@ -84,6 +86,17 @@ static int rset_read(struct step *step, const char *text, struct fr_error *err)
     return rc;
 }
 
+/* Which exceptions a shell raises is known by their type: all but `cancel`. */
+static void exception_read(struct step *step, const char *context)
+{
+    json_t *json = json_loads(context, 0, NULL);
+    const char *type = json_string_value(json_object_get(json, "type"));
+
+    step->cancel = type && strcmp(type, "cancel") == 0;
+    step->fatal = json_integer_value(json_object_get(json, "severity")) == 0;
+    json_decref(json);
+}
+
 static int on_row(void *arg, const struct fr_row *row)
 {
     struct slice *slice = arg;
@@ -97,6 +110,8 @@ static int on_row(void *arg, const struct fr_row *row)
         return fr_error_set(&slice->error, ENOMEM, FR_CODE_INTERNAL, "No memory for an event.");
     step->event.name = step->name;
     step->event.context = step->context;
+    if (row->event.context && strcmp(step->name, "exception") == 0)
+        exception_read(step, row->event.context);
     if (row->jobspec)
         rc = jobspec_read(step, row->jobspec, &slice->error);
     if (rc == 0 && row->R)
@@ -157,7 +172,10 @@ static void on_start(struct fr_local_job *job, struct step *step)
 
 static void on_exception(struct fr_local_job *job, struct step *step)
 {
-    job->cancelled |= (job->outcome & FR_OUTCOME_EXCEPTION) != 0;
+    bool own = job->started && !step->cancel;
+
+    job->told += own;
+    job->fatal |= step->fatal && !own;
 }
 
 static void on_dependency_remove(struct fr_local_job *job, struct step *step)

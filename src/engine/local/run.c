@@ -41,6 +41,7 @@ struct fr_local_job *fr_run_job_create(struct fr_local *engine, uint64_t id, int
     job->duration = spec ? spec->duration : 0;
     job->child_status = -1;
     job->pidfd = -1;
+    job->bell = -1;
     return job;
 }
 
@@ -71,6 +72,9 @@ void fr_run_job_free(struct fr_local_job *job)
     if (!job)
         return;
     fr_poll_free(job->watch);
+    fr_poll_free(job->bell_watch);
+    if (job->bell >= 0)
+        (void)close(job->bell);
     fr_timer_free(job->timer);
     if (job->pidfd >= 0)
         (void)close(job->pidfd);
@@ -377,10 +381,12 @@ void fr_run_tick(struct fr_local *engine)
     {
         if (job->phase == FR_PHASE_DEPEND || (job->phase == FR_PHASE_WAITING && !job->queued))
             fr_run_begin(job);
-        else if (job->phase == FR_PHASE_RUN && job->limit_new)
-            fr_steer_limit(job);
         else if (job->phase == FR_PHASE_ATTEND && !job->timer)
             fr_run_resume(job);
+        if (job->phase != FR_PHASE_RUN)
+            continue;
+        fr_steer_limit(job);
+        fr_attend_look(job);
     }
     fr_run_schedule(engine);
 }
