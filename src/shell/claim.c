@@ -25,11 +25,14 @@ static int private_file(int dir, char *name, size_t size)
 
 static int claim_write(int fd, double start)
 {
-    char text[128];
-    int len = snprintf(text, sizeof(text), FR_CLAIM_TITLE "%d\npid %d\nstart %.6f\n",
-                       FR_FOLDER_VERSION, (int)getpid(), start);
+    char place[FR_PLACE_TEXT];
+    char text[256];
+    int len;
     int rc = flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 
+    fr_folder_place(place);
+    len = snprintf(text, sizeof(text), FR_CLAIM_TITLE "%d\npid %d\nstart %.6f\nplace %s\n",
+                   FR_FOLDER_VERSION, (int)getpid(), start, place);
     if (rc == 0)
         rc = write_all(fd, text, (size_t)len);
     if (rc == 0 && fsync(fd) < 0)

@@ -98,6 +98,9 @@ static void record_take(struct description *job, char tag, char *value, size_t *
     case FR_TAG_CWD:
         job->cwd = value;
         break;
+    case FR_TAG_TMPDIR:
+        job->tmpdir = value;
+        break;
     case FR_TAG_CPUS:
         job->cpus = value;
         break;

@@ -8,7 +8,8 @@
  *
  *   job     written by the daemon before it spawns a shell: records, each a tag character and a
  *           text that ends with NUL; see FR_TAG_. The last is FR_TAG_END.
- *   claim   who runs the job: lines "flux-restd claim <version>", "pid <pid>", "start <time>".
+ *   claim   who runs the job: lines "flux-restd claim <version>", "pid <pid>", "start <time>",
+ *           "place <fr_folder_place()>". The shell leads a session.
  *           The shell writes and locks (flock) a file of another name and links it to this one,
  *           so the name is given once in a job's life and never without its lock. The lock is
  *           held for as long as the shell lives. pid 0: nobody, the job is never to start.
@@ -19,6 +20,7 @@
  *           "status <wait status>", "end <time>", and for each exception
  *           "exception <time> <type> <note>".
  *   news    such exception lines, as they happen; the result has them all again.
+ *   tmp     a directory for the job, gone when it has ended (FLUX_JOB_TMPDIR).
  *   bell    a FIFO that the daemon listens at. The shell puts a byte into it when it has
  *           claimed the job and when there are news; if nobody listens, the next daemon looks
  *           by itself.
@@ -32,8 +34,12 @@
 #ifndef FR_SHELL_FOLDER_H
 #define FR_SHELL_FOLDER_H
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define FR_FOLDER_VERSION 1
 
@@ -44,6 +50,7 @@
 #define FR_FOLDER_LIMIT "limit"
 #define FR_FOLDER_NEWS "news"
 #define FR_FOLDER_BELL "bell"
+#define FR_FOLDER_TMP "tmp"
 
 #define FR_CLAIM_TITLE "flux-restd claim "
 #define FR_RESULT_TITLE "flux-restd result "
@@ -60,6 +67,7 @@ enum fr_tag {
     FR_TAG_JOBID = 'i',   /* F58 */
     FR_TAG_NTASKS = 'n',
     FR_TAG_CWD = 'd',
+    FR_TAG_TMPDIR = 'T',     /* the folder's tmp as an absolute path */
     FR_TAG_LIMIT = 't',      /* seconds, 0 is none */
     FR_TAG_OUTPUT_MAX = 'o', /* bytes of the output file */
     FR_TAG_CPUS = 'c',       /* CPU numbers with commas; absent: not bound */
@@ -83,6 +91,26 @@ struct fr_frame {
 };
 
 #define FR_FRAME_MAX 32768U
+
+#define FR_PLACE_TEXT 80
+
+/*
+ * Where process ids mean what they mean here: this boot of the machine and this PID namespace.
+ * Writes "<boot id> <namespace>", or "" where that cannot be known.
+ */
+static inline void fr_folder_place(char text[FR_PLACE_TEXT])
+{
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, text, 36) : -1;
+    struct stat st;
+
+    if (fd >= 0)
+        (void)close(fd);
+    if (n == 36 && stat("/proc/self/ns/pid", &st) == 0)
+        (void)snprintf(text + n, FR_PLACE_TEXT - 36, " %llu", (unsigned long long)st.st_ino);
+    else
+        text[0] = '\0';
+}
 
 static inline uint32_t fr_frame_mark(uint64_t place)
 {

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -72,6 +73,31 @@ static void affinity_set(struct shell *shell)
     CPU_FREE(set);
 }
 
+static void tmpdir_make(struct shell *shell)
+{
+    if (!shell->job.tmpdir || mkdir(shell->job.tmpdir, 0700) == 0)
+        return;
+    capture_say(&shell->capture,
+                "flux-restd-shell: WARNING: FLUX_JOB_TMPDIR %s cannot be made: %s\n",
+                shell->job.tmpdir, strerror(errno));
+    /* The variable stays, for it tells whose processes these are. */
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    (void)remove(path);
+    return 0;
+}
+
+static void tmpdir_remove(const struct shell *shell)
+{
+    if (shell->job.tmpdir)
+        (void)nftw(shell->job.tmpdir, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
 static void directory_set(struct shell *shell)
 {
     const char *cwd = shell->job.cwd;
@@ -119,6 +145,7 @@ static void tasks_start(struct shell *shell)
 static void job_run(struct shell *shell, int signal_fd)
 {
     limits_raise();
+    tmpdir_make(shell);
     directory_set(shell);
     affinity_set(shell);
     (void)umask(shell->job.umask);
@@ -128,6 +155,7 @@ static void job_run(struct shell *shell, int signal_fd)
     tasks_start(shell);
     loop_run(shell, signal_fd);
     leftovers_end();
+    tmpdir_remove(shell);
     loop_drain(shell);
     (void)umask(077);
 }

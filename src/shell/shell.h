@@ -20,9 +20,10 @@ struct description {
     char *text;
     const char *jobid;
     const char *cwd;
-    const char *cpus; /* NULL: not bound */
-    char **argv;      /* NULL-terminated */
-    char **env;       /* NULL-terminated, with ENV_SPARE free places before the end */
+    const char *tmpdir; /* NULL: none */
+    const char *cpus;   /* NULL: not bound */
+    char **argv;        /* NULL-terminated */
+    char **env;         /* NULL-terminated, with ENV_SPARE free places before the end */
     size_t nenv;
     unsigned int ntasks;
     double limit;

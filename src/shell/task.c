@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,7 +82,8 @@ static void task_become(const struct shell *shell, const struct channels *c, pid
 /* The variables that tell one task from another. */
 static void env_complete(struct shell *shell, unsigned int rank)
 {
-    static char text[6][64];
+    static char text[5][64];
+    static char tmpdir[PATH_MAX + 32];
     struct description *job = &shell->job;
 
     (void)snprintf(text[0], sizeof(text[0]), "FLUX_JOB_ID=%s", job->jobid);
@@ -91,6 +93,10 @@ static void env_complete(struct shell *shell, unsigned int rank)
     (void)snprintf(text[4], sizeof(text[4]), "FLUX_TASK_LOCAL_ID=%u", rank);
     for (size_t i = 0; i < 5; i++)
         job->env[job->nenv + i] = text[i];
+    if (!job->tmpdir)
+        return;
+    (void)snprintf(tmpdir, sizeof(tmpdir), "FLUX_JOB_TMPDIR=%s", job->tmpdir);
+    job->env[job->nenv + 5] = tmpdir;
 }
 
 int task_start(struct shell *shell, struct task *task)

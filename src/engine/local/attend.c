@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/util.h"
+#include "engine/local/leftovers.h"
 #include "engine/local/local.h"
 #include "shell/folder.h"
 
@@ -12,6 +13,7 @@
 #define LAUNCH_PAUSE_MS 20U
 #define LACK_DOUBLINGS 6 /* of the pause: to 1.3 seconds */
 #define AGAIN_MS 1000U
+#define SWEEPS 10 /* looks after processes that even SIGKILL does not end */
 
 /* One errand of a worker. */
 struct errand {
@@ -25,6 +27,7 @@ struct errand {
     int bell; /* opened, unless the job has one */
     bool bell_wanted;
     struct fr_report report;
+    int left; /* processes that would not end yet */
     struct fr_error error;
 };
 
@@ -49,8 +52,16 @@ FR_DEFINE_CLEANUP(struct errand *, errand, errand_free);
 static int examine(struct errand *errand)
 {
     int rc = errand->bell_wanted ? fr_folder_bell(errand->path, &errand->bell) : 0;
+    char tmpdir[PATH_MAX];
 
-    return rc < 0 && rc != -ENOENT ? rc : fr_folder_examine(errand->path, &errand->report);
+    if (rc < 0 && rc != -ENOENT)
+        return rc;
+    rc = fr_folder_examine(errand->path, &errand->report);
+    if (rc < 0 || errand->report.state != FR_FOLDER_DIED)
+        return rc;
+    fr_folder_tmpdir(errand->engine->state_dir, errand->job->id, tmpdir, sizeof(tmpdir));
+    errand->left = fr_leftovers_end(errand->report.session, tmpdir);
+    return errand->left < 0 ? errand->left : 0;
 }
 
 static int errand_work(void *arg)
@@ -264,7 +275,12 @@ static void errand_over(struct fr_local_job *job, struct errand *errand, int res
         launch_later(job, &errand->error);
     } else if (errand->kind == FR_ERRAND_LAUNCH) {
         launch_failed(job, &errand->error);
+    } else if (result == 0 && errand->left > 0 && job->sweeps++ < SWEEPS) {
+        fr_attend(job, FR_ERRAND_EXAMINE, AGAIN_MS);
     } else if (result == 0) {
+        if (errand->left > 0)
+            fr_log_warning("%d processes of job %llu, whose shell was killed, cannot be ended.",
+                           errand->left, (unsigned long long)job->id);
         examined(job, &errand->report);
     } else {
         fr_attend(job, FR_ERRAND_EXAMINE, AGAIN_MS);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: LGPL-3.0-only
 #include "engine/local/launch.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/util.h"
+#include "engine/local/folder.h"
 #include "model/fluid.h"
 #include "model/jobspec.h"
 #include "shell/folder.h"
@@ -35,8 +37,9 @@ static void number_put(struct fr_buf *out, enum fr_tag tag, const char *fmt, ...
 /* What the shell itself says of the job. */
 static bool variable_set_by_shell(const char *name)
 {
-    static const char *const names[] = {"FLUX_JOB_ID", "FLUX_JOB_SIZE", "FLUX_JOB_NNODES",
-                                        "FLUX_TASK_RANK", "FLUX_TASK_LOCAL_ID"};
+    static const char *const names[] = {"FLUX_JOB_ID",        "FLUX_JOB_SIZE",
+                                        "FLUX_JOB_NNODES",    "FLUX_TASK_RANK",
+                                        "FLUX_TASK_LOCAL_ID", "FLUX_JOB_TMPDIR"};
 
     for (size_t i = 0; i < FR_ARRAY_SIZE(names); i++) {
         if (strcmp(name, names[i]) == 0)
@@ -88,6 +91,7 @@ int fr_launch_describe(const struct fr_launch_settings *settings, uint64_t id,
         environment ? json_loads(environment, 0, NULL) : NULL;
     json_t *json = json_loads(jobspec, 0, NULL);
     char text[FR_FLUID_TEXT];
+    char path[PATH_MAX];
     int rc;
 
     if (!json || (environment && !env)) {
@@ -104,6 +108,8 @@ int fr_launch_describe(const struct fr_launch_settings *settings, uint64_t id,
     number_put(out, FR_TAG_NOFILE, "%llu", (unsigned long long)settings->nofile);
     if (cpus)
         record_put(out, FR_TAG_CPUS, cpus);
+    fr_folder_tmpdir(settings->state_dir, id, path, sizeof(path));
+    record_put(out, FR_TAG_TMPDIR, path);
     spec_put(out, spec);
     environment_put(out, env);
     record_put(out, FR_TAG_END, "");

@@ -230,10 +230,18 @@ static int helpers_create(struct fr_local *engine, const struct fr_local_options
 static int store_open(struct fr_local *engine, struct fr_error *err)
 {
     char path[PATH_MAX];
+    char *whole;
     int rc = fr_lock_directory(engine->state_dir, err);
 
-    if (rc == 0)
-        rc = fr_lock_take(engine->state_dir, &engine->lock, err);
+    if (rc < 0)
+        return rc;
+    whole = realpath(engine->state_dir, NULL); /* jobs are told names in it */
+    if (whole) {
+        free(engine->state_dir);
+        engine->state_dir = whole;
+        engine->launch.state_dir = whole;
+    }
+    rc = fr_lock_take(engine->state_dir, &engine->lock, err);
     if (rc < 0)
         return rc;
     (void)snprintf(path, sizeof(path), "%s/store.db", engine->state_dir);

@@ -26,6 +26,12 @@ void fr_folder_path(const char *state_dir, uint64_t id, char *path, size_t size)
                    (unsigned long long)id);
 }
 
+void fr_folder_tmpdir(const char *state_dir, uint64_t id, char *path, size_t size)
+{
+    (void)snprintf(path, size, "%s/jobs/%02x/%llu/" FR_FOLDER_TMP, state_dir, shard_of(id),
+                   (unsigned long long)id);
+}
+
 static int directory_sync(const char *path)
 {
     _cleanup_(fr_cleanup_fd) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -280,6 +286,17 @@ static int lock_test(int claim, pid_t pid, struct fr_report *report)
     return 0;
 }
 
+/* Whether the pid in a claim is one of this boot and PID namespace. */
+static bool is_here(const char *claim)
+{
+    char place[FR_PLACE_TEXT + 8] = "\nplace ";
+    const char *found;
+
+    fr_folder_place(place + strlen(place));
+    found = strstr(claim, place);
+    return place[strlen("\nplace ")] && found && found[strlen(place)] == '\n';
+}
+
 int fr_folder_examine(const char *path, struct fr_report *ret)
 {
     struct fr_report report = {.state = FR_FOLDER_UNCLAIMED, .pidfd = -1};
@@ -308,6 +325,8 @@ int fr_folder_examine(const char *path, struct fr_report *ret)
         *ret = report;
         return 0;
     }
+    if (is_here(text))
+        report.session = pid;
     rc = lock_test(claim, pid, &report);
     if (rc >= 0)
         rc = rc > 0 ? news_read(dir, &report) : result_read(dir, &report);

@@ -28,6 +28,7 @@ struct fr_report {
     pid_t pid;       /* RUNNING: the shell, 0 if it cannot be reached from here */
     int pidfd;       /* RUNNING: of the shell, the receiver's to close; -1 if there is none */
     double start;    /* when the shell claimed; 0 if not claimed */
+    pid_t session;   /* that the shell led; 0: a number that means nothing here and now */
     double end;      /* ENDED */
     int status;      /* ENDED: wait status */
     int nexceptions; /* RUNNING, DIED: so far */
@@ -40,6 +41,9 @@ struct fr_report {
 
 /* Writes the path of a job's folder into path of size bytes (the caller's PATH_MAX). */
 void fr_folder_path(const char *state_dir, uint64_t id, char *path, size_t size);
+
+/* Writes the path of the job's own directory in it, likewise. */
+void fr_folder_tmpdir(const char *state_dir, uint64_t id, char *path, size_t size);
 
 /* Makes the folder and those above it up to state_dir, durably. 0 or a negative errno. */
 int fr_folder_make(const char *state_dir, uint64_t id);

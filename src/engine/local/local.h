@@ -8,6 +8,7 @@
  *   depend.c    what a job waits for before that
  *   run.c       a job's way from the queue to its shell
  *   attend.c    what a shell does, and what is to be done about it
+ *   leftovers.c what is left of a job whose shell was killed
  *   end.c       a job's end
  *   steer.c     its urgency and time limit
  *   purge.c     the end of what is kept
@@ -91,6 +92,7 @@ struct fr_local_job {
     TAILQ_ENTRY(fr_local_job) holder;   /* in fr_local.holders, while it has resources */
     bool busy;                          /* a worker is at it */
     bool again;                         /* and is to look again after */
+    unsigned int sweeps;                /* after its shell had died */
 };
 
 #define FR_LOCAL_STARTS 64
