@@ -126,6 +126,13 @@ void capture_put(struct capture *capture, unsigned int stream, unsigned int rank
     }
 }
 
+void capture_name_file(struct capture *capture, unsigned int stream, const char *name)
+{
+    unsigned int code = stream == 1 ? FR_STREAM_OUT_FILE : FR_STREAM_ERR_FILE;
+
+    (void)frame_write(capture, code, 0, name, strlen(name));
+}
+
 void capture_say(struct capture *capture, const char *fmt, ...)
 {
     char text[4600];

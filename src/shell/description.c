@@ -56,14 +56,17 @@ static int lists_alloc(struct description *job, const char *end)
 {
     size_t nargs = 0;
     size_t nenv = 0;
+    size_t nlimits = 0;
 
     for (const char *p = job->text; p < end; p += strlen(p) + 1) {
         nargs += *p == FR_TAG_ARG;
         nenv += *p == FR_TAG_ENV;
+        nlimits += *p == FR_TAG_RLIMIT;
     }
     job->argv = calloc(nargs + 1, sizeof(*job->argv));
     job->env = calloc(nenv + ENV_SPARE + 1, sizeof(*job->env));
-    return job->argv && job->env ? 0 : -ENOMEM;
+    job->rlimits = calloc(nlimits + 1, sizeof(*job->rlimits));
+    return job->argv && job->env && job->rlimits ? 0 : -ENOMEM;
 }
 
 static void number_take(struct description *job, char tag, const char *value)
@@ -101,6 +104,21 @@ static void record_take(struct description *job, char tag, char *value, size_t *
     case FR_TAG_TMPDIR:
         job->tmpdir = value;
         break;
+    case FR_TAG_STDIN:
+        job->input = value;
+        break;
+    case FR_TAG_STDOUT:
+        job->file[1] = value;
+        break;
+    case FR_TAG_STDERR:
+        job->file[2] = value;
+        break;
+    case FR_TAG_FILES:
+        job->how = value;
+        break;
+    case FR_TAG_RLIMIT:
+        job->rlimits[job->nrlimits++] = value;
+        break;
     case FR_TAG_CPUS:
         job->cpus = value;
         break;
@@ -129,6 +147,7 @@ int description_read(int dir, struct description *job)
     if (job->text[0] != FR_TAG_VERSION || strtol(job->text + 1, NULL, 10) != FR_FOLDER_VERSION)
         return -EPROTO;
     job->umask = 022;
+    job->how = "";
     for (char *p = job->text; p < job->text + len; p += strlen(p) + 1) {
         last = *p;
         if (last)

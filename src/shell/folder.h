@@ -20,6 +20,7 @@
  *           "status <wait status>", "end <time>", and for each exception
  *           "exception <time> <type> <note>".
  *   news    such exception lines, as they happen; the result has them all again.
+ *   stdin   written by the daemon, if the job has a text for its standard input.
  *   tmp     a directory for the job, gone when it has ended (FLUX_JOB_TMPDIR).
  *   bell    a FIFO that the daemon listens at. The shell puts a byte into it when it has
  *           claimed the job and when there are news; if nobody listens, the next daemon looks
@@ -51,6 +52,7 @@
 #define FR_FOLDER_NEWS "news"
 #define FR_FOLDER_BELL "bell"
 #define FR_FOLDER_TMP "tmp"
+#define FR_FOLDER_STDIN "stdin"
 
 #define FR_CLAIM_TITLE "flux-restd claim "
 #define FR_RESULT_TITLE "flux-restd result "
@@ -73,8 +75,18 @@ enum fr_tag {
     FR_TAG_CPUS = 'c',       /* CPU numbers with commas; absent: not bound */
     FR_TAG_UMASK = 'u',      /* octal */
     FR_TAG_NOFILE = 'f',     /* soft limit of open files */
-    FR_TAG_ARG = 'a',        /* one word of the command */
-    FR_TAG_ENV = 'e',        /* NAME=value */
+    FR_TAG_STDIN = 's',      /* a file to read; absent: nothing */
+    /*
+     * Files to write, absent: the output. {{taskid}}, {{task.id}}, {{task.rank}},
+     * {{task.index}} and {{task.localid}} stand for the task's rank.
+     */
+    FR_TAG_STDOUT = 'O',
+    FR_TAG_STDERR = 'E',
+    FR_TAG_FILES = 'm',  /* how they are written: 'a' append, 'l' and 'L' label each line of
+                            stdout and stderr, 'b' and 'B' whole lines alone of stdout, stderr */
+    FR_TAG_RLIMIT = 'r', /* NAME=soft limit, names as in RFC 25's shell option; -1: none */
+    FR_TAG_ARG = 'a',    /* one word of the command */
+    FR_TAG_ENV = 'e',    /* NAME=value */
     FR_TAG_END = 'z'
 };
 
@@ -85,9 +97,16 @@ enum fr_tag {
  */
 struct fr_frame {
     uint32_t mark;   /* fr_frame_mark() of the header's place in the file */
-    uint32_t stream; /* 1 stdout, 2 stderr */
+    uint32_t stream; /* enum fr_stream */
     uint32_t rank;
     uint32_t len; /* at most FR_FRAME_MAX */
+};
+
+enum fr_stream {
+    FR_STREAM_OUT = 1,
+    FR_STREAM_ERR = 2,
+    FR_STREAM_OUT_FILE = 3, /* stdout goes to the file of this name */
+    FR_STREAM_ERR_FILE = 4
 };
 
 #define FR_FRAME_MAX 32768U

@@ -13,12 +13,14 @@
 #define GRACE_SECONDS 5.0
 
 /* Takes n bytes of a task's pipe. */
-static void pipe_take(struct shell *shell, const struct task *task, int which, const char *data,
+static void pipe_take(struct shell *shell, struct task *task, int which, const char *data,
                       size_t n)
 {
     int error;
 
-    if (which != TASK_REPORT) {
+    if (which != TASK_REPORT && task->files[which].fd >= 0) {
+        files_put(shell, task, which, data, n);
+    } else if (which != TASK_REPORT) {
         capture_put(&shell->capture, (unsigned int)which + 1, task->rank, data, n);
     } else if (n == sizeof(error)) {
         memcpy(&error, data, sizeof(error));
@@ -41,6 +43,8 @@ static bool pipe_read(struct shell *shell, struct task *task, int which)
     }
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return errno == EINTR;
+    if (which != TASK_REPORT && task->files[which].fd >= 0)
+        files_put(shell, task, which, NULL, 0);
     (void)close(task->in[which]);
     task->in[which] = -1;
     return false;

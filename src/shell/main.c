@@ -133,7 +133,10 @@ static void tasks_start(struct shell *shell)
         return;
     }
     for (unsigned int i = 0; i < count; i++)
-        shell->tasks[i] = (struct task){.rank = i, .in = {-1, -1, -1}};
+        shell->tasks[i] =
+            (struct task){.rank = i, .in = {-1, -1, -1}, .files = {{.fd = -1}, {.fd = -1}}};
+    if (files_open(shell) < 0)
+        return;
     for (unsigned int i = 0; i < count && !shell->failed; i++) {
         int rc = task_start(shell, &shell->tasks[i]);
 

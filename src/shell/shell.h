@@ -29,7 +29,12 @@ struct description {
     double limit;
     uint64_t output_max;
     mode_t umask;
-    uint64_t nofile; /* 0: left alone */
+    uint64_t nofile;     /* 0: left alone */
+    const char *input;   /* file for stdin, NULL: none */
+    const char *file[3]; /* by stream: where it goes, with {{taskid}}; NULL: the output */
+    const char *how;     /* FR_TAG_FILES */
+    char **rlimits;      /* NAME=value, NULL-terminated */
+    size_t nrlimits;
 };
 
 #define ENV_SPARE 8
@@ -39,10 +44,21 @@ struct capture {
     int fd;
     uint64_t place; /* where the next frame goes */
     uint64_t max;
-    uint64_t used[3];       /* by stream: bytes of the file */
+    uint64_t used[5];       /* by stream: bytes of the file */
     bool cut[3];            /* by stream: its limit was reached and said */
     int lost;               /* errno of a write that failed since the last frame, 0 if none */
     unsigned int lost_from; /* the stream whose bytes they were */
+};
+
+/* One task's stream on its way to a file. */
+struct lines {
+    int fd;      /* -1: it goes to the output; shared by all that write this file */
+    bool label;  /* the task's rank before each line */
+    bool whole;  /* whole lines alone, so that tasks do not mix */
+    bool begun;  /* a part of a line is in the file already */
+    bool failed; /* and it was said */
+    char *text;  /* the part of a line that waits for its end; NULL: none */
+    size_t len;
 };
 
 enum { TASK_OUT, TASK_ERR, TASK_REPORT, TASK_PIPES };
@@ -52,6 +68,7 @@ struct task {
     unsigned int rank;
     /* Read ends of its stdout and stderr, and of the report on its exec; -1 once closed. */
     int in[TASK_PIPES];
+    struct lines files[2]; /* of stdout and stderr, where these go to files */
 };
 
 struct shell {
@@ -106,9 +123,20 @@ void capture_put(struct capture *capture, unsigned int stream, unsigned int rank
  * 0, or a negative errno when it is to be tried again.
  */
 int capture_finish(struct capture *capture);
+/* Says that the stream goes to the file of this name. */
+void capture_name_file(struct capture *capture, unsigned int stream, const char *name);
 /* Says something of the shell's own on the job's stderr. */
 void capture_say(struct capture *capture, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* files.c */
+/*
+ * Opens what the tasks' streams are to be written to and read from, and says so in the output.
+ * 0, or a negative errno after the job's exception was noted.
+ */
+int files_open(struct shell *shell);
+/* Writes what a task said, or (len 0) what is left of it at its end. */
+void files_put(struct shell *shell, struct task *task, int which, const char *data, size_t len);
 
 /* task.c */
 /*

@@ -16,16 +16,13 @@
 
 #define LEFTOVER_SECONDS 10.0
 
-/* The child's stdin and the two ends of each pipe: stdout, stderr, report. */
+/* The two ends of each pipe: stdout, stderr, report. */
 struct channels {
-    int in;
     int pipes[TASK_PIPES][2];
 };
 
 static void channels_close(struct channels *c)
 {
-    if (c->in >= 0)
-        (void)close(c->in);
     for (int i = 0; i < TASK_PIPES; i++) {
         for (int end = 0; end < 2; end++) {
             if (c->pipes[i][end] >= 0)
@@ -36,10 +33,7 @@ static void channels_close(struct channels *c)
 
 static int channels_open(struct channels *c)
 {
-    *c = (struct channels){-1, {{-1, -1}, {-1, -1}, {-1, -1}}};
-    c->in = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (c->in < 0)
-        return -errno;
+    *c = (struct channels){{{-1, -1}, {-1, -1}, {-1, -1}}};
     for (int i = 0; i < TASK_PIPES; i++) {
         if (pipe2(c->pipes[i], O_CLOEXEC) < 0)
             return -errno;
@@ -47,20 +41,61 @@ static int channels_open(struct channels *c)
     return 0;
 }
 
-static void limits_restore(const struct description *job)
+static void limit_set(int resource, rlim_t soft)
 {
     struct rlimit limit;
 
-    if (job->nofile == 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+    if (getrlimit(resource, &limit) < 0)
         return;
-    limit.rlim_cur = job->nofile < limit.rlim_max ? job->nofile : limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = soft < limit.rlim_max ? soft : limit.rlim_max;
+    (void)setrlimit(resource, &limit);
+}
+
+/* NAME=soft limit; -1 is none. Names are those of RFC 25's shell option. */
+static void limit_ask(const char *entry)
+{
+    static const struct {
+        const char *name;
+        int resource;
+    } limits[] = {{"as", RLIMIT_AS},
+                  {"core", RLIMIT_CORE},
+                  {"cpu", RLIMIT_CPU},
+                  {"data", RLIMIT_DATA},
+                  {"fsize", RLIMIT_FSIZE},
+                  {"memlock", RLIMIT_MEMLOCK},
+                  {"msgqueue", RLIMIT_MSGQUEUE},
+                  {"nice", RLIMIT_NICE},
+                  {"nofile", RLIMIT_NOFILE},
+                  {"ofile", RLIMIT_NOFILE},
+                  {"nproc", RLIMIT_NPROC},
+                  {"rss", RLIMIT_RSS},
+                  {"rtprio", RLIMIT_RTPRIO},
+                  {"rttime", RLIMIT_RTTIME},
+                  {"sigpending", RLIMIT_SIGPENDING},
+                  {"stack", RLIMIT_STACK}};
+    size_t len = strcspn(entry, "=");
+
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        long long value = entry[len] ? strtoll(entry + len + 1, NULL, 10) : 0;
+
+        if (strlen(limits[i].name) == len && strncmp(limits[i].name, entry, len) == 0)
+            limit_set(limits[i].resource, value < 0 ? RLIM_INFINITY : (rlim_t)value);
+    }
+}
+
+static void limits_restore(const struct description *job)
+{
+    if (job->nofile)
+        limit_set(RLIMIT_NOFILE, job->nofile);
+    for (char **entry = job->rlimits; *entry; entry++)
+        limit_ask(*entry);
 }
 
 /* In the child. Returns only if the program could not be executed. */
 static void task_become(const struct shell *shell, const struct channels *c, pid_t parent)
 {
     sigset_t none;
+    int in;
 
     (void)setpgid(0, 0);
     /* Should the shell be killed, its tasks are not to run on unseen. */
@@ -69,12 +104,13 @@ static void task_become(const struct shell *shell, const struct channels *c, pid
         _exit(1);
     (void)signal(SIGPIPE, SIG_DFL);
     (void)signal(SIGXFSZ, SIG_DFL);
-    limits_restore(&shell->job);
-    if (dup2(c->in, 0) < 0 || dup2(c->pipes[TASK_OUT][1], 1) < 0 ||
-        dup2(c->pipes[TASK_ERR][1], 2) < 0)
-        return;
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    in = open(shell->job.input ? shell->job.input : "/dev/null", O_RDONLY | O_CLOEXEC);
+    if (in < 0 || dup2(in, 0) < 0 || dup2(c->pipes[TASK_OUT][1], 1) < 0 ||
+        dup2(c->pipes[TASK_ERR][1], 2) < 0)
+        return;
+    limits_restore(&shell->job);
     environ = shell->job.env;
     (void)execvp(shell->job.argv[0], shell->job.argv);
 }

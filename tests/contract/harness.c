@@ -300,6 +300,29 @@ struct fr_jobspec *harness_script(double seconds, const char *script)
     return harness_jobspec(seconds, argv);
 }
 
+struct fr_jobspec *harness_fields(const char *fmt, ...)
+{
+    char *const environ_of[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "GREETING=hello", NULL};
+    const struct fr_jobspec_place place = {.cwd = "/tmp", .environ = environ_of};
+    struct fr_jobspec_submit submit = {0};
+    struct fr_problems problems;
+    json_error_t error;
+    json_t *fields;
+    va_list ap;
+
+    va_start(ap, fmt);
+    fields = json_vpack_ex(&error, 0, fmt, ap);
+    va_end(ap);
+    if (!fields)
+        fail_msg("fields: %s", error.text);
+    fr_problems_init(&problems);
+    if (fr_jobspec_build(fields, &place, &submit, &problems) < 0)
+        fail_msg("fields: %s", problems.count ? problems.items[0].detail : "");
+    fr_problems_done(&problems);
+    json_decref(fields);
+    return submit.spec;
+}
+
 static void on_answer(struct answer *a, uint64_t id, const struct fr_error *err)
 {
     check_callback(a->harness);
@@ -410,6 +433,9 @@ static void on_output(void *arg, const struct fr_output *piece)
     assert_non_null(reader->watch);
     if (piece->kind == FR_OUTPUT_DATA)
         add_data(reader, piece);
+    if (piece->kind == FR_OUTPUT_REDIRECT)
+        (void)snprintf(reader->paths[piece->is_stderr], sizeof(reader->paths[0]), "%s",
+                       piece->path);
     reader->ncaught_up += piece->kind == FR_OUTPUT_CAUGHT_UP;
     reader->ended = piece->kind == FR_OUTPUT_END || piece->kind == FR_OUTPUT_ERROR;
     reader->failed = piece->kind == FR_OUTPUT_ERROR;

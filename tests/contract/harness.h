@@ -68,6 +68,7 @@ struct reader {
     int npieces, ncaught_up;
     uint64_t offset, first_offset;
     size_t first_len;
+    char paths[2][256]; /* of files that stdout and stderr go to */
     bool ended, failed;
     bool free_at_first; /* frees the watch from inside its first callback */
     struct fr_error err;
@@ -103,6 +104,9 @@ struct fr_jobspec *harness_jobspec(double seconds, const char *const *argv);
 /* The same, for a script of sh(1). */
 struct fr_jobspec *harness_script(double seconds, const char *script);
 
+/* What a submit request with these fields (json_pack(3)) makes of a job in /tmp. */
+struct fr_jobspec *harness_fields(const char *fmt, ...);
+
 void harness_submit(struct harness *h, struct fr_jobspec *spec, int urgency, struct answer *a);
 /* Submits at urgency 16 and waits for the id. */
 uint64_t harness_run(struct harness *h, struct fr_jobspec *spec);
@@ -128,9 +132,10 @@ const char *harness_path(const char *name);
 
 /* The groups of tests, each a NULL-terminated part of the suite. */
 extern const struct CMUnitTest contract_run_tests[], contract_output_tests[],
-    contract_verb_tests[], contract_steer_tests[], contract_life_tests[];
+    contract_verb_tests[], contract_steer_tests[], contract_life_tests[],
+    contract_stream_tests[];
 extern const size_t contract_run_count, contract_output_count, contract_verb_count,
-    contract_steer_count, contract_life_count;
+    contract_steer_count, contract_life_count, contract_stream_count;
 extern const struct CMUnitTest contract_depend_tests[];
 extern const size_t contract_depend_count;
 

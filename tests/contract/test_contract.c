@@ -31,6 +31,8 @@ int main(int argc, char **argv)
                                       NULL, NULL);
     failed += _cmocka_run_group_tests("output", contract_output_tests, contract_output_count,
                                       NULL, NULL);
+    failed += _cmocka_run_group_tests("streams", contract_stream_tests, contract_stream_count,
+                                      NULL, NULL);
     failed +=
         _cmocka_run_group_tests("verbs", contract_verb_tests, contract_verb_count, NULL, NULL);
     failed += _cmocka_run_group_tests("steer", contract_steer_tests, contract_steer_count, NULL,

@@ -85,9 +85,6 @@ static void test_refuses_shell_options(void **state)
     check_system(",\"shell\":{\"options\":{\"pty\":1}}", "shell.options.pty", "script");
     check_system(",\"shell\":{\"options\":{\"mpi\":\"x\"}}", "shell.options.mpi", "mpirun");
     check_system(",\"shell\":{\"other\":{}}", "attributes.system.shell.other", "leave");
-    check_system(",\"shell\":{\"options\":{\"output\":{\"stdout\":{\"type\":\"file\","
-                 "\"path\":\"x\"}}}}",
-                 "stdout", "redirect");
 }
 
 static void test_refuses_tasks_and_resources(void **state)

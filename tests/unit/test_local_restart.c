@@ -257,11 +257,14 @@ static void test_claim_race(void **state)
         struct fr_jobspec *spec = fixture_script("echo x >> %s", fixture_path(f, "ran"));
         struct fr_buf buf = FR_BUF_INIT(1 << 20);
         char *jobspec = json_dumps(spec->json, 0);
+        char *input = NULL;
         struct fr_report report;
         char folder[200];
         pid_t shells[4];
 
-        assert_int_equal(fr_launch_describe(&settings, id, jobspec, NULL, NULL, &buf), 0);
+        assert_int_equal(fr_launch_describe(&settings, &(struct fr_launch_job){.id = id},
+                                            jobspec, NULL, &buf, &input),
+                         0);
         assert_int_equal(fr_folder_make(f->state, id), 0);
         fr_folder_path(f->state, id, folder, sizeof(folder));
         assert_int_equal(fr_folder_write(folder, FR_FOLDER_JOB, buf.data, buf.len), 0);
@@ -285,6 +288,43 @@ static void test_claim_race(void **state)
     }
 }
 
+/* A job sees the GPUs of its R, whatever its environment says, and names of files are made. */
+static void test_description(void **state)
+{
+    struct fixture *f = *state;
+    const struct fr_launch_settings settings = {.state_dir = "/s", .host = "here"};
+    const struct fr_launch_job job = {.id = 0x1234000000, .gpus = "1-2,5"};
+    struct fr_jobspec *spec = fixture_script("true");
+    struct fr_buf buf = FR_BUF_INIT(1 << 20);
+    char *input = NULL;
+    char *jobspec;
+
+    (void)f;
+    (void)json_object_set_new(
+        json_object_get(json_object_get(spec->json, "attributes"), "system"), "shell",
+        json_pack(
+            "{s:{s:{s:{s:s}}}}", "options", "output", "stdout", "path",
+            "{{id.hex}} {{id.dothex}} {{jobid.kvs}} {{id.f58plain}} {{id.words}} {{node.name}} "
+            "{{tmpdir}} {{taskid}} {{ {{}}"));
+    jobspec = json_dumps(spec->json, 0);
+    assert_int_equal(fr_launch_describe(&settings, &job, jobspec,
+                                        "{\"CUDA_VISIBLE_DEVICES\":\"7\"}", &buf, &input),
+                     0);
+    assert_null(input);
+    for (size_t i = 0; i < buf.len; i++)
+        buf.data[i] = buf.data[i] ? buf.data[i] : '\n';
+    fr_buf_putc(&buf, '\0');
+    assert_non_null(strstr(buf.data, "\neCUDA_VISIBLE_DEVICES=1,2,5\n"));
+    assert_null(strstr(buf.data, "DEVICES=7"));
+    assert_non_null(strstr(buf.data, "\nO0x1234000000 0000.0012.3400.0000 "
+                                     "job.0000.0012.3400.0000 f"));
+    assert_non_null(
+        strstr(buf.data, " {{id.words}} here /s/jobs/34/78181826560/tmp {{taskid}} {{ {{}}\n"));
+    fr_buf_done(&buf);
+    free(jobspec);
+    fr_jobspec_free(spec);
+}
+
 /* A folder that makes no sense fails the job with a reason; nothing hangs. */
 static void test_damaged_description(void **state)
 {
@@ -292,6 +332,7 @@ static void test_damaged_description(void **state)
     const struct fr_launch_settings settings = {.state_dir = f->state, .shell_path = f->shell};
     struct fr_jobspec *spec = fixture_script("true");
     char *jobspec = json_dumps(spec->json, 0);
+    char *input = NULL;
     struct fr_buf buf = FR_BUF_INIT(1 << 20);
     struct fr_report report;
     char folder[200];
@@ -300,9 +341,12 @@ static void test_damaged_description(void **state)
 
     fixture_close(f);
     /* Nor is a job run without an environment that cannot be read. */
-    assert_int_equal(
-        fr_launch_describe(&settings, 5, jobspec, "{\"A\":\"\\u0000\"}", NULL, &buf), -EINVAL);
-    assert_int_equal(fr_launch_describe(&settings, 5, jobspec, "{", NULL, &buf), -EINVAL);
+    assert_int_equal(fr_launch_describe(&settings, &(struct fr_launch_job){.id = 5}, jobspec,
+                                        "{\"A\":\"\\u0000\"}", &buf, &input),
+                     -EINVAL);
+    assert_int_equal(fr_launch_describe(&settings, &(struct fr_launch_job){.id = 5}, jobspec,
+                                        "{", &buf, &input),
+                     -EINVAL);
     fr_buf_done(&buf);
     free(jobspec);
     fr_jobspec_free(spec);
@@ -460,6 +504,7 @@ int main(void)
         TEST(test_cancelled_before_it_started),
         TEST(test_machine_that_shrank),
         TEST(test_claim_race),
+        TEST(test_description),
         TEST(test_damaged_description),
     };
 

@@ -32,14 +32,13 @@ static const struct members vertex = {"resources.",
 
 static const struct members system_members = {
     "attributes.system.",
-    KNOWN("duration", "cwd", "environment", "shell", "job", "dependencies"),
+    KNOWN("duration", "cwd", "environment", "shell", "job", "files", "dependencies"),
     .refused =
         (const __typeof__ (*system_members.refused)[]){
             {"queue", "it has one queue without a name: leave queue out"},
             {"bank", "nothing is accounted here: leave bank out"},
             {"project", "nothing is accounted here: leave project out"},
             {"constraints", "there is but one node: leave constraints out"},
-            {"files", "have the files there before, or let the command write them"},
             {0}},
 };
 
@@ -148,36 +147,16 @@ static int tasks_check(const json_t *tasks, struct fr_error *err)
     return members_check(&task, json_array_get(tasks, 0), err);
 }
 
-/* Streams that are to go to a file. */
-static int streams_check(const json_t *options, struct fr_error *err)
-{
-    static const char *const files[][2] = {
-        {"input", "stdin"}, {"output", "stdout"}, {"output", "stderr"}};
-
-    for (size_t i = 0; i < FR_ARRAY_SIZE(files); i++) {
-        const json_t *stream =
-            json_object_get(json_object_get(options, files[i][0]), files[i][1]);
-        const char *type = json_string_value(json_object_get(stream, "type"));
-
-        if (type && strcmp(type, "file") == 0)
-            return fr_error_set(err, ENOSYS, FR_CODE_UNSUPPORTED,
-                                "The local engine cannot connect %s to a file: redirect inside "
-                                "the command, as in sh -c 'program > file'.",
-                                files[i][1]);
-    }
-    return 0;
-}
-
 static int system_check(const struct fr_jobspec *spec, const json_t *system,
                         struct fr_error *err)
 {
+    const json_t *files = json_object_get(system, "files");
     int rc;
 
-    if (spec->stdin_text)
-        return fr_error_set(
-            err, ENOSYS, FR_CODE_UNSUPPORTED,
-            "The local engine cannot give a job its stdin yet: read from a file "
-            "inside the command, as in sh -c 'program < file'.");
+    /* Files are taken only as what a text for stdin is. */
+    if (json_object_size(files) > (spec->stdin_text ? 1 : 0))
+        return refuse(err, system_members.where, "files",
+                      "have the files there before, or let the command write them");
     rc = members_check(&system_members, system, err);
     if (rc == 0)
         rc = members_check(&job_info, json_object_get(system, "job"), err);
@@ -185,7 +164,7 @@ static int system_check(const struct fr_jobspec *spec, const json_t *system,
         rc = members_check(&shell, json_object_get(system, "shell"), err);
     if (rc == 0)
         rc = members_check(&option_members, spec->shell, err);
-    return rc < 0 ? rc : streams_check(spec->shell, err);
+    return rc;
 }
 
 /*

@@ -64,15 +64,22 @@ static int examine(struct errand *errand)
     return errand->left < 0 ? errand->left : 0;
 }
 
+static int launch(struct errand *errand)
+{
+    const struct fr_launch_job job = {errand->job->id, errand->cpus, errand->job->gpus};
+
+    return fr_launch_start(&errand->engine->launch, errand->engine->store, &job,
+                           errand->bell_wanted ? &errand->bell : NULL, &errand->pid,
+                           &errand->pidfd, &errand->error);
+}
+
 static int errand_work(void *arg)
 {
     struct errand *errand = arg;
 
     switch (errand->kind) {
     case FR_ERRAND_LAUNCH:
-        return fr_launch_start(&errand->engine->launch, errand->engine->store, errand->job->id,
-                               errand->cpus, errand->bell_wanted ? &errand->bell : NULL,
-                               &errand->pid, &errand->pidfd, &errand->error);
+        return launch(errand);
     case FR_ERRAND_EXAMINE:
         return examine(errand);
     default: {

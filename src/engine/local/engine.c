@@ -203,6 +203,7 @@ static int options_take(struct fr_local *engine, const struct fr_local_options *
                             engine->shell_path, strerror(errno));
     engine->launch = (struct fr_launch_settings){.state_dir = engine->state_dir,
                                                  .shell_path = engine->shell_path,
+                                                 .host = engine->host,
                                                  .output_max = options->output_max};
     surroundings_note(&engine->launch);
     (void)gethostname(engine->host, sizeof(engine->host) - 1);

@@ -16,19 +16,20 @@
 #define DESCRIPTION_MAX (256U << 20)
 
 static int folder_prepare(const struct fr_launch_settings *settings, struct fr_store *store,
-                          uint64_t id, const char *cpus, const char *path)
+                          const struct fr_launch_job *job, const char *path)
 {
+    _cleanup_(fr_cleanup_str) char *input = NULL;
     _cleanup_(fr_cleanup_str) char *jobspec = NULL;
     _cleanup_(fr_cleanup_str) char *environment = NULL;
     _cleanup_(fr_buf_done) struct fr_buf buf = FR_BUF_INIT(DESCRIPTION_MAX);
     _cleanup_(fr_cleanup_fd) int output = -1;
     char name[PATH_MAX];
-    int rc = fr_store_read_spec(store, id, &jobspec, &environment);
+    int rc = fr_store_read_spec(store, job->id, &jobspec, &environment);
 
     if (rc == 0)
-        rc = fr_launch_describe(settings, id, jobspec, environment, cpus, &buf);
+        rc = fr_launch_describe(settings, job, jobspec, environment, &buf, &input);
     if (rc == 0)
-        rc = fr_folder_make(settings->state_dir, id);
+        rc = fr_folder_make(settings->state_dir, job->id);
     if (rc < 0)
         return rc;
     /* There from the start, so that it can be watched before the first byte comes. */
@@ -36,7 +37,9 @@ static int folder_prepare(const struct fr_launch_settings *settings, struct fr_s
     output = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     if (output < 0)
         return -errno;
-    return fr_folder_write(path, FR_FOLDER_JOB, buf.data, buf.len);
+    if (input)
+        rc = fr_folder_write(path, FR_FOLDER_STDIN, input, strlen(input));
+    return rc < 0 ? rc : fr_folder_write(path, FR_FOLDER_JOB, buf.data, buf.len);
 }
 
 /* The shell's signals are at their defaults, and those that it is told by wait for it. */
@@ -111,14 +114,14 @@ static bool passes(int rc)
 }
 
 int fr_launch_start(const struct fr_launch_settings *settings, struct fr_store *store,
-                    uint64_t id, const char *cpus, int *ret_bell, pid_t *ret_pid,
+                    const struct fr_launch_job *job, int *ret_bell, pid_t *ret_pid,
                     int *ret_pidfd, struct fr_error *err)
 {
     char path[PATH_MAX];
     int rc;
 
-    fr_folder_path(settings->state_dir, id, path, sizeof(path));
-    rc = folder_prepare(settings, store, id, cpus, path);
+    fr_folder_path(settings->state_dir, job->id, path, sizeof(path));
+    rc = folder_prepare(settings, store, job, path);
     if (rc == 0 && ret_bell)
         rc = fr_folder_bell(path, ret_bell);
     if (rc < 0)

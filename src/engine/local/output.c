@@ -171,13 +171,21 @@ static bool frames_tell(struct fr_output_watch *watch)
     while (frame_next(watch, &frame)) {
         char rank[16];
         size_t size = sizeof(frame) + frame.len;
+        const char *data = watch->buffer + watch->used + sizeof(frame);
         struct fr_output piece = {.kind = FR_OUTPUT_DATA,
-                                  .is_stderr = frame.stream == 2,
+                                  .is_stderr = frame.stream == FR_STREAM_ERR,
                                   .rank = rank,
-                                  .data = watch->buffer + watch->used + sizeof(frame),
+                                  .data = data,
                                   .len = frame.len};
+        char path[PATH_MAX];
 
         (void)snprintf(rank, sizeof(rank), "%u", frame.rank);
+        if (frame.stream == FR_STREAM_OUT_FILE || frame.stream == FR_STREAM_ERR_FILE) {
+            (void)snprintf(path, sizeof(path), "%.*s", (int)frame.len, data);
+            piece = (struct fr_output){.kind = FR_OUTPUT_REDIRECT,
+                                       .is_stderr = frame.stream == FR_STREAM_ERR_FILE,
+                                       .path = path};
+        }
         watch->place += size;
         watch->used += size;
         piece.offset = watch->place;
