@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: LGPL-3.0-only
 /*
- * The hub: gives each event its place in the order of arrival, keeps the latest texts, and
- * tells whoever subscribed.
+ * The hub: gives each event its place in the order of arrival, keeps the latest as finished
+ * texts, and tells whoever subscribed.
  *
  * Arrival order is the order; timestamps are not. A cursor is one opaque text that says "after
- * this event": instance, epoch of this daemon, sequence number, time of arrival. Belongs to the
- * loop.
+ * this event": instance, epoch, sequence number, time. Where the engine numbers its events
+ * itself and keeps the numbers (local), a cursor is exact for as long as the event after it is
+ * kept. Where it does not (Flux), the epoch is this run of the daemon, in which a cursor is
+ * exact; a cursor of an earlier run is read by its time: all that is stamped later than a
+ * minute before it is told again.
+ *
+ * What is kept is one queue for all readers: a reader is no more than a position in it. Belongs
+ * to the loop.
  */
 #ifndef FR_CORE_HUB_H
 #define FR_CORE_HUB_H
@@ -20,13 +26,23 @@
 
 struct fr_hub;
 
-/* What is told of an event. All borrowed for the duration of the call. */
+enum fr_news_kind {
+    FR_NEWS_EVENT,  /* of a job */
+    FR_NEWS_PURGED, /* the engine has forgotten the job */
+    FR_NEWS_LOST,   /* the engine cannot be reached */
+    FR_NEWS_BACK,   /* it is reached again, and what it told meanwhile was published */
+    FR_NEWS_VOID,   /* it is another instance than before: every cursor is void */
+};
+
+/* What is told. All borrowed for the duration of the call. */
 struct fr_news {
-    uint64_t seq;
-    uint64_t id;
+    enum fr_news_kind kind;
+    uint64_t seq; /* EVENT */
+    uint64_t id;  /* EVENT, PURGED */
     const struct fr_event *event;
     enum fr_state state;      /* of the job after the event */
     const struct fr_job *job; /* as it is now; NULL if it is gone (purged, invalidated) */
+    const char *reason;       /* LOST */
 };
 
 typedef void (*fr_hub_f)(void *arg, const struct fr_news *news);
@@ -39,10 +55,18 @@ int fr_hub_create(size_t bytes_max, struct fr_hub **ret);
 void fr_hub_free(struct fr_hub *hub); /* NULL is allowed */
 
 /*
- * Says which instance the cursors are of. Another instance than before starts a new epoch:
- * older cursors are gone, and what was kept is dropped. Returns whether it is another one.
+ * Says which instance the cursors are of. numbered: the engine numbers its events itself.
+ * Another instance than before starts a new epoch: what was kept is dropped, and those who
+ * subscribed to every job are told FR_NEWS_VOID. Returns whether it is another one.
  */
-bool fr_hub_set_instance(struct fr_hub *hub, const char *instance);
+bool fr_hub_set_instance(struct fr_hub *hub, const char *instance, bool numbered);
+
+/*
+ * From when an engine is lost until all that it has to tell is told, events arrive long after
+ * they happened. Meanwhile the time in a cursor stands still, so that it is not read as if all
+ * before it had been told.
+ */
+void fr_hub_set_loading(struct fr_hub *hub, bool loading);
 
 /*
  * Gives the event its sequence number (event->seq if the engine counts itself), which is also
@@ -51,16 +75,28 @@ bool fr_hub_set_instance(struct fr_hub *hub, const char *instance);
 uint64_t fr_hub_number(struct fr_hub *hub, const struct fr_event *event);
 
 /*
- * Keeps the event's text and tells every subscriber. A subscriber may end its own or any other
- * subscription meanwhile. A text that there is no memory for leaves a gap that is reported by
- * fr_hub_since() as -ESTALE, never passed over.
+ * Notes an event of the first backlog, which is told to nobody; with fr_hub_settle(), once the
+ * backlog is in and the instance is known, it can be read like any other. Events without
+ * numbers of their engine come job by job, and are put in the order of their timestamps then.
+ * Where there are more than can be kept, the latest are.
+ */
+void fr_hub_preload(struct fr_hub *hub, const struct fr_news *news);
+void fr_hub_settle(struct fr_hub *hub);
+
+/* Drops what is kept and noted: nothing up to the latest number can be read from here on. */
+void fr_hub_forget(struct fr_hub *hub);
+
+/*
+ * Keeps the event's text and tells the subscribers of its job. A subscriber may end its own or
+ * any other subscription meanwhile. A text that there is no memory for leaves a gap: nothing
+ * before it can be read any more.
  */
 void fr_hub_publish(struct fr_hub *hub, const struct fr_news *news);
 
-/* Drops what is kept: nothing up to the latest number can be replayed from here on. */
-void fr_hub_forget(struct fr_hub *hub);
+/* Tells other news: of a job to its subscribers, the rest to those of every job. */
+void fr_hub_tell(struct fr_hub *hub, const struct fr_news *news);
 
-/* id: only this job's events; FR_FLUID_ANY: all. NULL: no memory. */
+/* id: only this job's news; FR_FLUID_ANY: all. NULL: no memory. */
 struct fr_subscription *fr_hub_subscribe(struct fr_hub *hub, uint64_t id, fr_hub_f cb,
                                          void *arg);
 void fr_hub_unsubscribe(struct fr_subscription *subscription); /* NULL is allowed */
@@ -71,22 +107,43 @@ uint64_t fr_hub_seq(const struct fr_hub *hub);
 /* Room for a cursor with its NUL. */
 #define FR_CURSOR_TEXT 80
 
-/* Writes the cursor that stands after event `seq` into buf; returns buf. */
+/* Writes the cursor that stands after event `seq`, of about now, into buf; returns buf. */
 const char *fr_hub_cursor(const struct fr_hub *hub, uint64_t seq, char *buf);
 
-/*
- * Reads a cursor of ours. 0 with its sequence number; -EINVAL (FR_CODE_INVALID: no cursor);
- * -ESTALE (FR_CODE_GONE: of another instance or epoch).
- */
-int fr_hub_read_cursor(const struct fr_hub *hub, const char *text, uint64_t *ret_seq,
-                       struct fr_error *err);
+/* One kept event. */
+struct fr_kept {
+    uint64_t seq;
+    uint64_t id;
+    uint64_t before; /* bytes kept before it since the hub began */
+    double timestamp;
+    int64_t index;
+    enum fr_state state; /* of the job after it */
+    int name;            /* as fr_event_known() says, or -1 */
+    size_t len;
+    size_t json; /* where the JSON line in the text begins; its newline is the last but one */
+    char text[]; /* an event of text/event-stream */
+};
 
 /*
- * Calls each for every kept event after seq, in order, until it returns other than 0. 0; what
- * each returned; -ESTALE when an event after seq is not kept any more.
+ * Positions of kept events: those from first to end - 1 are kept, end is that of the event to
+ * come. fr_hub_get() lends one until the next event arrives.
  */
-typedef int (*fr_hub_each_f)(void *arg, uint64_t seq, uint64_t id, const char *text,
-                             size_t len);
-int fr_hub_since(const struct fr_hub *hub, uint64_t seq, fr_hub_each_f each, void *arg);
+uint64_t fr_hub_first(const struct fr_hub *hub);
+uint64_t fr_hub_end(const struct fr_hub *hub);
+const struct fr_kept *fr_hub_get(const struct fr_hub *hub, uint64_t position);
+/* The cursor with which a reader whose next position is this one would go on. */
+const char *fr_hub_cursor_at(const struct fr_hub *hub, uint64_t position, char *buf);
+/* Bytes kept from this position on. */
+size_t fr_hub_behind(const struct fr_hub *hub, uint64_t position);
+/* Most bytes that are kept. */
+size_t fr_hub_bytes_max(const struct fr_hub *hub);
+
+/*
+ * Finds the position of the first event after a cursor. 0; -EINVAL (FR_CODE_INVALID: no cursor
+ * of ours); -ESTALE (FR_CODE_GONE: of another instance, or something after it is not kept any
+ * more).
+ */
+int fr_hub_find(const struct fr_hub *hub, const char *cursor, uint64_t *ret_position,
+                struct fr_error *err);
 
 #endif

@@ -25,10 +25,10 @@ struct fr_service {
      */
     struct fr_table *table;
     struct fr_table *loading; /* NULL once caught up */
+    bool fresh; /* `loading` is the first picture of its instance: nothing in it is news */
     bool lost;
     char lost_reason[512];
     bool ready;
-    bool replaced; /* the backlog that is read is another instance's */
     bool stopping;
     double started;
 };
@@ -51,9 +51,6 @@ static bool is_news(const struct fr_service *service, const struct fr_journal_en
 
     if (!service->loading)
         return true;
-    if (!service->ready ||
-        service->replaced) /* nothing of it was known, or can be told apart */
-        return false;
     known = fr_table_find(service->table, entry->id);
     return !known || event->index >= known->nevents;
 }
@@ -65,6 +62,7 @@ static void apply(struct fr_service *service, struct fr_table *table,
     const struct fr_job *job = NULL;
     bool news = is_news(service, entry, event);
     uint64_t seq = fr_hub_number(service->hub, event);
+    struct fr_news telling = {.seq = seq, .id = entry->id, .event = event};
 
     int rc = fr_table_apply(table, entry->id, event, entry->jobspec, entry->R, seq, &job, &err);
     if (rc == -EALREADY)
@@ -76,18 +74,27 @@ static void apply(struct fr_service *service, struct fr_table *table,
     if (rc == -EPROTO)
         fr_log_warning("event %s of job %llu: %s", event->name, (unsigned long long)entry->id,
                        err.text);
-    if (rc == -ENOENT)
+    if (rc == -ENOENT) {
         fr_log_debug("event %s of unknown job %llu", event->name,
                      (unsigned long long)entry->id);
+        return;
+    }
     if (rc >= 0 && entry->jobspec && strcmp(event->name, "submit") == 0)
         fr_keys_note(service->keys, entry->jobspec->json, entry->id);
-    if (rc != -ENOENT && news)
-        fr_hub_publish(service->hub,
-                       &(struct fr_news){.seq = seq,
-                                         .id = entry->id,
-                                         .event = event,
-                                         .state = job ? job->state : FR_STATE_INACTIVE,
-                                         .job = job});
+    telling.job = job;
+    telling.state = job ? job->state : FR_STATE_INACTIVE;
+    if (service->fresh)
+        fr_hub_preload(service->hub, &telling);
+    else if (news)
+        fr_hub_publish(service->hub, &telling);
+}
+
+/* Whether it is another one than before. */
+static bool name_instance(struct fr_service *service)
+{
+    const struct fr_engine_ops *ops = service->engine->ops;
+
+    return fr_hub_set_instance(service->hub, ops->instance(service->engine), ops->numbered);
 }
 
 static void on_journal(void *arg, const struct fr_journal_entry *entry)
@@ -95,13 +102,33 @@ static void on_journal(void *arg, const struct fr_journal_entry *entry)
     struct fr_service *service = arg;
     struct fr_table *table = service->loading ? service->loading : service->table;
 
+    if (service->fresh)
+        (void)name_instance(service);
     for (size_t i = 0; i < entry->nevents; i++)
         apply(service, table, entry, &entry->events[i]);
+}
+
+static void tell_purged(struct fr_service *service, uint64_t id)
+{
+    fr_hub_tell(service->hub, &(struct fr_news){.kind = FR_NEWS_PURGED, .id = id});
+}
+
+/* Tells which jobs the engine has forgotten while it could not be heard. */
+static void tell_forgotten(struct fr_service *service, const struct fr_table *old)
+{
+    struct fr_table_walk walk = fr_table_walk(old, FR_STATES_ALL);
+    const struct fr_job *job;
+
+    while ((job = fr_table_next(&walk)))
+        if (!fr_table_find(service->table, job->id))
+            tell_purged(service, job->id);
 }
 
 static void on_caught_up(void *arg)
 {
     struct fr_service *service = arg;
+    struct fr_table *old = service->table;
+    bool fresh = service->fresh;
 
     if (!service->loading)
         return;
@@ -110,15 +137,21 @@ static void on_caught_up(void *arg)
         fail(service, "no memory for the job table", rc, NULL);
         return;
     }
-    fr_table_free(service->table);
     service->table = service->loading;
     service->loading = NULL;
-    (void)fr_hub_set_instance(service->hub, service->engine->ops->instance(service->engine));
-    service->replaced = false;
+    service->fresh = false;
     service->caught_up = fr_time_now();
+    (void)name_instance(service);
+    if (fresh) {
+        fr_hub_settle(service->hub);
+    } else {
+        fr_hub_set_loading(service->hub, false);
+        tell_forgotten(service, old);
+        fr_hub_tell(service->hub, &(struct fr_news){.kind = FR_NEWS_BACK});
+    }
+    fr_table_free(old);
     if (!service->ready) {
         service->ready = true;
-        fr_hub_forget(service->hub);
         service->hooks.ready(service->hooks.arg);
     }
 }
@@ -131,6 +164,7 @@ static void on_purged(void *arg, const uint64_t *ids, size_t count)
         fr_table_remove(service->table, ids[i]);
         if (service->loading)
             fr_table_remove(service->loading, ids[i]);
+        tell_purged(service, ids[i]);
     }
 }
 
@@ -143,6 +177,9 @@ static void on_lost(void *arg, const char *reason)
     service->lost = true;
     (void)snprintf(service->lost_reason, sizeof service->lost_reason, "%s", reason);
     fr_text_trim(service->lost_reason);
+    fr_hub_set_loading(service->hub, true); /* what comes from now on comes late */
+    fr_hub_tell(service->hub,
+                &(struct fr_news){.kind = FR_NEWS_LOST, .reason = service->lost_reason});
     service->hooks.engine_state(service->hooks.arg, reason);
 }
 
@@ -151,6 +188,8 @@ static void on_resumed(void *arg)
     struct fr_service *service = arg;
 
     service->lost = false;
+    fr_hub_set_loading(service->hub, service->loading);
+    fr_hub_tell(service->hub, &(struct fr_news){.kind = FR_NEWS_BACK});
     service->hooks.engine_state(service->hooks.arg, NULL);
 }
 
@@ -167,8 +206,11 @@ static void on_back(void *arg)
     }
     fr_table_free(service->loading);
     service->loading = fresh;
-    service->replaced =
-        fr_hub_set_instance(service->hub, service->engine->ops->instance(service->engine));
+    fr_hub_set_loading(service->hub, true);
+    if (service->fresh)
+        fr_hub_forget(service->hub); /* a first backlog that broke off: it comes again */
+    else
+        service->fresh = name_instance(service);
     service->hooks.engine_state(service->hooks.arg, NULL);
 }
 
@@ -194,6 +236,7 @@ int fr_service_create(size_t events_max, const struct fr_service_hooks *hooks,
         return -ENOMEM;
     service->hooks = *hooks;
     service->started = fr_time_now();
+    service->fresh = true;
     service->sink = (struct fr_engine_sink){
         .journal = on_journal,
         .caught_up = on_caught_up,

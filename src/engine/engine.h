@@ -154,6 +154,9 @@ struct fr_engine {
 struct fr_engine_ops {
     const char *name; /* "local", "flux" */
 
+    /* Its events have numbers of their own (fr_event.seq), which it keeps over restarts. */
+    bool numbered;
+
     /*
      * Whether a submit that was sent before the journal was read may come into it later than
      * caught_up() (Flux: it is still in ingest). Known keys are waited for then.
@@ -176,7 +179,8 @@ struct fr_engine_ops {
 
     /*
      * A text that tells this instance from any other, the same for as long as its jobs are
-     * (Flux: the broker's uuid; local: the store's). Borrowed; valid once caught up.
+     * (Flux: the broker's uuid; local: the store's). Borrowed; valid from the first journal
+     * entry, caught_up or back on.
      */
     const char *(*instance)(struct fr_engine *engine);
 

@@ -29,4 +29,19 @@ struct fr_event {
 /* Appends the RFC 18 object {"timestamp":…,"name":…[,"context":…]}, without a newline. */
 void fr_event_format(const struct fr_event *event, struct fr_buf *out);
 
+/*
+ * Appends the event of a job as the API tells it, an object without a newline:
+ * {"id":…,"jobid":…[,"index":…],"timestamp":…,"name":…[,"context":…],"state":…,"cursor":…}.
+ * state is the word for the job's state after it.
+ */
+void fr_event_json(const struct fr_event *event, uint64_t id, const char *state,
+                   const char *cursor, struct fr_buf *out);
+
+/*
+ * A number for the name of an event that RFC 21 or Flux knows, below FR_EVENTS_KNOWN; -1 for
+ * any other, and then the nearest known one, if any, through ret_nearest (which may be NULL).
+ */
+#define FR_EVENTS_KNOWN 26
+int fr_event_known(const char *name, const char **ret_nearest);
+
 #endif

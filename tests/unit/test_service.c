@@ -21,6 +21,7 @@ struct fixture {
     struct fr_service *service;
     const struct fr_engine_sink *sink;
     int ready, lost, back, stops, news;
+    int told[FR_NEWS_VOID + 1]; /* by kind */
     bool with_instance;
     char error[512];
 };
@@ -60,7 +61,10 @@ static void on_stop(void *arg, bool with_instance, const struct fr_error *err)
 
 static void on_news(void *arg, const struct fr_news *news)
 {
-    ((struct fixture *)arg)->news++;
+    struct fixture *fixture = arg;
+
+    fixture->told[news->kind]++;
+    fixture->news = fixture->told[FR_NEWS_EVENT];
 }
 
 static int set_up(void **state)
@@ -156,6 +160,10 @@ static void test_jobs_stay_readable_while_the_engine_is_lost(void **state)
     assert_int_equal(fixture->ready, 1);
     assert_int_equal(fixture->lost, 2);
     assert_int_equal(fixture->back, 1);
+    assert_int_equal(fixture->told[FR_NEWS_LOST], 2);
+    assert_int_equal(fixture->told[FR_NEWS_BACK], 1);
+    assert_int_equal(fixture->told[FR_NEWS_PURGED], 1); /* job 2 */
+    assert_int_equal(fixture->told[FR_NEWS_VOID], 0);
 }
 
 static void test_silent_engine_resumes(void **state)
@@ -173,32 +181,47 @@ static void test_silent_engine_resumes(void **state)
     assert_int_equal(find(fixture, 1)->state, FR_STATE_RUN);
     assert_int_equal(fixture->news, 1);
     assert_int_equal(fixture->back, 1);
+    assert_int_equal(fixture->told[FR_NEWS_BACK], 1);
 }
 
-/* Ids begin anew with an instance: a job of that id is another one. */
+/* Jobs of the same ids, but others: none of their past is news, and all cursors are void. */
 static void test_another_instance(void **state)
 {
     struct fixture *fixture = *state;
     const struct fr_engine_sink *sink = fixture->sink;
-    char before[FR_CURSOR_TEXT];
-    uint64_t seq;
+    struct fr_hub *hub = fr_service_hub(fixture->service);
 
-    tell(fixture, 1, 0, 5);
-    tell(fixture, 2, 0, 4);
+    tell(fixture, 1, 0, 4);
     sink->caught_up(sink->arg);
-    (void)fr_hub_cursor(fr_service_hub(fixture->service), 1, before);
+    assert_int_equal(fr_hub_end(hub) - fr_hub_first(hub), 4);
     sink->lost(sink->arg, "the broker is gone");
     instance_text = "second";
     sink->back(sink->arg);
-    tell(fixture, 1, 0, 4);
+    assert_int_equal(fixture->told[FR_NEWS_VOID], 1);
+    tell(fixture, 1, 0, 5);
     sink->caught_up(sink->arg);
     assert_int_equal(fixture->news, 0);
-    assert_int_equal(find(fixture, 1)->state, FR_STATE_SCHED);
-    assert_null(find(fixture, 2));
-    assert_int_equal(fr_hub_read_cursor(fr_service_hub(fixture->service), before, &seq, NULL),
-                     -ESTALE);
-    tell(fixture, 1, 4, 1);
+    assert_int_equal(fr_hub_end(hub) - fr_hub_first(hub), 5);
+    assert_int_equal(find(fixture, 1)->state, FR_STATE_RUN);
+    tell(fixture, 2, 0, 1);
     assert_int_equal(fixture->news, 1);
+}
+
+/* The engine is lost in the middle of the first backlog: it is read again, and once. */
+static void test_a_backlog_that_breaks_off(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct fr_engine_sink *sink = fixture->sink;
+    struct fr_hub *hub = fr_service_hub(fixture->service);
+
+    tell(fixture, 1, 0, 4);
+    sink->lost(sink->arg, "the broker is gone");
+    sink->back(sink->arg);
+    tell(fixture, 2, 0, 2);
+    tell(fixture, 1, 0, 4);
+    sink->caught_up(sink->arg);
+    assert_int_equal(fr_hub_end(hub) - fr_hub_first(hub), 6);
+    assert_int_equal(fixture->news, 0);
 }
 
 static void test_purged_jobs_leave(void **state)
@@ -210,6 +233,7 @@ static void test_purged_jobs_leave(void **state)
     fixture->sink->caught_up(fixture->sink->arg);
     fixture->sink->purged(fixture->sink->arg, ids, 2);
     assert_null(find(fixture, 1));
+    assert_int_equal(fixture->told[FR_NEWS_PURGED], 2);
 }
 
 static void test_stops_once(void **state)
@@ -243,6 +267,7 @@ int main(void)
         TEST(test_jobs_stay_readable_while_the_engine_is_lost),
         TEST(test_silent_engine_resumes),
         TEST(test_another_instance),
+        TEST(test_a_backlog_that_breaks_off),
         TEST(test_purged_jobs_leave),
         TEST(test_stops_once),
         TEST(test_the_engines_end_stops),

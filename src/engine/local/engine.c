@@ -161,6 +161,7 @@ static void local_nodes(struct fr_engine *base, fr_nodes_f cb, void *arg)
 
 static const struct fr_engine_ops local_ops = {
     .name = "local",
+    .numbered = true,
     .open = local_open,
     .close = local_close,
     .instance = local_instance,
