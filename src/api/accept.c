@@ -41,6 +41,11 @@ bool fr_accepts_lines(const struct fr_req *req)
     return lines > 0 && lines >= fr_accept_weight(accept, "application/json");
 }
 
+bool fr_accepts_events(const struct fr_req *req)
+{
+    return fr_accept_weight(fr_req_header(req, "Accept"), FR_TYPE_EVENTS) > 0;
+}
+
 bool fr_accepts_gzip(const struct fr_req *req)
 {
     const char *accept = fr_req_header(req, "Accept-Encoding");

@@ -21,6 +21,10 @@ int fr_accept_weight(const char *list, const char *name);
  */
 bool fr_accepts_lines(const struct fr_req *req);
 
+/* Whether it asks for an event stream (SSE). */
+#define FR_TYPE_EVENTS "text/event-stream"
+bool fr_accepts_events(const struct fr_req *req);
+
 /* Whether it takes a reply that is packed by gzip. */
 bool fr_accepts_gzip(const struct fr_req *req);
 

@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "api/problem.h"
+#include "api/reader.h"
 #include "api/routes.h"
+#include "api/sender.h"
 #include "base/log.h"
 #include "base/util.h"
 
@@ -141,13 +143,16 @@ int fr_api_create(uv_loop_t *loop, const struct fr_api_options *options, struct 
         .auth = options->auth,
         .environ = options->environ,
         .json_depth = options->json_depth,
+        .streams = options->streams,
+        .streams_per_client = options->streams_per_client,
         .access_log = options->access_log,
         .cwd = getcwd(NULL, 0),
     };
     if (!api->cwd)
         api->cwd = strdup("/"); /* the daemon's own directory was removed */
     LIST_INIT(&api->held);
-    if (!api->cwd || fr_api_watch_held(api) < 0) {
+    if (!api->cwd || fr_api_watch_held(api) < 0 || fr_senders_init(api) < 0 ||
+        fr_readers_create(api, &api->readers) < 0) {
         fr_api_free(api);
         return -ENOMEM;
     }
@@ -159,6 +164,8 @@ void fr_api_free(struct fr_api *api)
 {
     if (!api)
         return;
+    fr_readers_free(api->readers);
+    fr_timer_free(api->beat_timer);
     fr_timer_free(api->held_timer);
     fr_finished_done(&api->finished);
     free(api->cwd);

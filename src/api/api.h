@@ -18,10 +18,12 @@
 #include "http/server.h"
 
 struct fr_api_options {
-    struct fr_service *service; /* borrowed */
-    struct fr_auth *auth;       /* borrowed */
-    char *const *environ;       /* what a job's environment starts from; borrowed */
-    unsigned int json_depth;    /* most levels of nesting in a body */
+    struct fr_service *service;      /* borrowed */
+    struct fr_auth *auth;            /* borrowed */
+    char *const *environ;            /* what a job's environment starts from; borrowed */
+    unsigned int json_depth;         /* most levels of nesting in a body */
+    unsigned int streams;            /* most event streams at a time */
+    unsigned int streams_per_client; /* of one user at one address */
     bool access_log;
 };
 
@@ -32,10 +34,14 @@ struct fr_api {
     char *const *environ;
     char *cwd; /* of the daemon: where a job starts if it does not say */
     unsigned int json_depth;
+    unsigned int streams, streams_per_client;
     bool access_log;
     LIST_HEAD(fr_held_list, fr_held) held; /* requests that wait for the engine (held.h) */
     struct fr_timer *held_timer;
     struct fr_finished finished;
+    LIST_HEAD(fr_senders, fr_sender) senders; /* open streams (sender.h) */
+    struct fr_timer *beat_timer;
+    struct fr_readers *readers; /* those of them that tell events (reader.h) */
 };
 
 /* What is known of a request once it is admitted: the request's data (fr_req_data()). */

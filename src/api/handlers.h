@@ -19,6 +19,7 @@ void fr_handle_kill(struct fr_req *req);
 void fr_handle_urgency(struct fr_req *req);
 void fr_handle_duration(struct fr_req *req);
 void fr_handle_events(struct fr_req *req);
+void fr_handle_all_events(struct fr_req *req);
 void fr_handle_jobspec(struct fr_req *req);
 void fr_handle_R(struct fr_req *req);
 void fr_handle_output(struct fr_req *req);

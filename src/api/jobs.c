@@ -9,27 +9,20 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "api/filter.h"
 #include "api/handlers.h"
 #include "api/params.h"
 #include "api/problem.h"
 #include "api/wait.h"
 #include "base/loop.h"
-#include "base/text.h"
 #include "base/util.h"
 #include "model/fluid.h"
 #include "model/job_json.h"
 
 #define LIMIT_DEFAULT 1000
 #define LIMIT_MAX 10000
-#define NAME_PATTERN_MAX 256
 
 enum shape { SHAPE_PAGE, SHAPE_BY_ID, SHAPE_LIST };
-
-struct filter {
-    int states;       /* mask of enum fr_state */
-    int results;      /* mask of enum fr_result; 0: any, or none yet */
-    const char *name; /* pattern, or NULL */
-};
 
 bool fr_jobs_read_id(struct fr_req *req, uint64_t *ret_id)
 {
@@ -155,68 +148,29 @@ void fr_handle_job(struct fr_req *req)
         reply_job(req, id, 200);
 }
 
-/* Reads words separated by commas into a mask. */
-static void read_words(const char *pointer, const char *text, int (*parse)(const char *, int *),
-                       const char *known, int *ret_mask, struct fr_problems *problems)
-{
-    char word[32];
-
-    *ret_mask = 0;
-    do {
-        size_t len = strcspn(text, ",");
-        int mask = 0;
-        if (len < sizeof word) {
-            memcpy(word, text, len);
-            word[len] = '\0';
-        }
-        if (len >= sizeof word || parse(word, &mask) < 0)
-            fr_problems_add(problems, FR_CODE_INVALID, pointer, "\"%.*s\" is no %s; use %s",
-                            (int)(len < 64 ? len : 64), text, pointer + 1, known);
-        *ret_mask |= mask;
-        text += len + (text[len] == ',');
-    } while (*text);
-}
-
 /* False if the request was answered. */
-static bool read_filter(struct fr_req *req, struct filter *filter, long *limit)
+static bool read_filter(struct fr_req *req, struct fr_filter *filter, long *limit)
 {
     struct fr_problems problems;
-    const char *states = fr_req_query(req, "state"), *results = fr_req_query(req, "result");
 
     fr_problems_init(&problems);
-    filter->states = FR_STATES_ALL;
-    filter->name = fr_req_query(req, "name");
-    filter->results = 0;
-    if (states)
-        read_words(
-            "?state", states, fr_state_parse,
-            "depend, priority, sched, run, cleanup, inactive, pending, running or active",
-            &filter->states, &problems);
-    if (results)
-        read_words("?result", results, fr_result_parse,
-                   "completed, failed, canceled or timeout", &filter->results, &problems);
-    if (filter->name && strlen(filter->name) > NAME_PATTERN_MAX)
-        fr_problems_add(&problems, FR_CODE_INVALID, "?name",
-                        "the pattern has more than %d bytes", NAME_PATTERN_MAX);
+    int rc = fr_filter_read(req, filter, &problems);
     *limit = fr_param_count(req, "limit", LIMIT_DEFAULT);
     if (*limit > LIMIT_MAX)
         fr_problems_add(&problems, FR_CODE_INVALID, "?limit",
                         "limit must be at most %d, not %ld", LIMIT_MAX, *limit);
-    bool ok = problems.count == 0 && problems.left_out == 0;
-    if (!ok)
+    bool ok = rc == 0 && problems.count == 0 && problems.left_out == 0;
+    if (rc < 0)
+        fr_reply_no_memory(req);
+    else if (!ok)
         fr_reply_problems(req, 0, NULL, &problems);
     fr_problems_done(&problems);
+    if (!ok)
+        fr_filter_done(filter);
     return ok;
 }
 
-static bool passes(const struct filter *filter, const struct fr_job *job)
-{
-    if (filter->results && !(filter->results & job->result))
-        return false;
-    return !filter->name || fr_text_glob(filter->name, job->name ? job->name : "");
-}
-
-static void put_jobs(struct fr_req *req, enum shape shape, const struct filter *filter,
+static void put_jobs(struct fr_req *req, enum shape shape, const struct fr_filter *filter,
                      long limit, struct fr_buf *body)
 {
     const struct fr_table *table = fr_service_table(fr_api_call(req)->api->service);
@@ -226,7 +180,7 @@ static void put_jobs(struct fr_req *req, enum shape shape, const struct filter *
     bool first = true;
 
     while (limit > 0 && (job = fr_table_next(&walk))) {
-        if (!passes(filter, job))
+        if (!fr_filter_passes(filter, job))
             continue;
         if (!first)
             fr_buf_puts(body, ",\n");
@@ -249,7 +203,7 @@ void fr_handle_jobs(struct fr_req *req)
     struct fr_buf body = FR_BUF_INIT(FR_REPLY_MAX);
     enum shape shape = SHAPE_PAGE;
     char cursor[FR_CURSOR_TEXT];
-    struct filter filter;
+    struct fr_filter filter;
     long limit;
 
     if (!fr_jobs_readable(req) || !read_filter(req, &filter, &limit))
@@ -258,6 +212,7 @@ void fr_handle_jobs(struct fr_req *req)
         shape = fr_param_bool(req, "listing", false) ? SHAPE_LIST : SHAPE_BY_ID;
     fr_buf_puts(&body, opening[shape]);
     put_jobs(req, shape, &filter, limit, &body);
+    fr_filter_done(&filter);
     fr_buf_puts(&body, closing[shape]);
     if (shape == SHAPE_PAGE)
         fr_buf_printf(&body, ",\"cursor\":\"%s\"}\n",

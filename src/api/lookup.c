@@ -9,6 +9,7 @@
 
 #include "api/accept.h"
 #include "api/api.h"
+#include "api/events.h"
 #include "api/handlers.h"
 #include "api/held.h"
 #include "api/jobs.h"
@@ -121,7 +122,12 @@ static void look_up(struct fr_req *req, enum fr_lookup what)
 
 void fr_handle_events(struct fr_req *req)
 {
-    look_up(req, FR_LOOKUP_EVENTLOG);
+    uint64_t id;
+
+    if (!fr_param_bool(req, "follow", false) && !fr_accepts_events(req))
+        look_up(req, FR_LOOKUP_EVENTLOG);
+    else if (fr_jobs_read_id(req, &id))
+        fr_events_follow_job(req, id);
 }
 
 void fr_handle_jobspec(struct fr_req *req)

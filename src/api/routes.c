@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/filter.h"
 #include "api/handlers.h"
 #include "api/params.h"
 #include "base/text.h"
@@ -17,12 +18,23 @@ static const struct fr_param list_params[] = {
     {"detail", FR_PARAM_BOOL, "The same as details."},
     {"listing", FR_PARAM_BOOL, "With details: a list."},
     {"limit", FR_PARAM_COUNT, "Most jobs in the reply: 1000 if not given, at most 10000."},
-    {"state", FR_PARAM_TEXT,
-     "Only jobs in these states: RFC 21 names, pending, running, active or inactive, "
-     "separated by commas."},
-    {"result", FR_PARAM_TEXT,
-     "Only jobs that ended so: completed, failed, canceled or timeout, separated by commas."},
-    {"name", FR_PARAM_TEXT, "Only jobs whose name matches this pattern of * and ?."},
+    FR_FILTER_PARAMS,
+};
+
+static const struct fr_param events_params[] = {
+    {"since", FR_PARAM_TEXT,
+     "The cursor to go on after, of a list or an event; 0: from the oldest event that is kept. "
+     "The header Last-Event-ID does the same, and counts first."},
+    {"snapshot", FR_PARAM_BOOL, "The jobs that match come first, as they are."},
+    {"event", FR_PARAM_TEXT, "Only events of these names, separated by commas."},
+    FR_FILTER_PARAMS,
+};
+
+static const struct fr_param log_params[] = {
+    {"follow", FR_PARAM_BOOL, "As a stream that goes on until the job ends."},
+    {"since", FR_PARAM_TEXT,
+     "In a stream: the id of the last event that came. The header Last-Event-ID does the same, "
+     "and counts first."},
 };
 
 static const struct fr_param search_params[] = {
@@ -190,6 +202,7 @@ static const struct fr_route routes[] = {
      .id = "getEvents",
      .summary = "A job's log (RFC 18): as JSON, or with Accept: application/x-ndjson as lines.",
      .reply = "EventLog",
+     PARAMS(log_params),
      .handle = fr_handle_events},
     {.method = FR_GET,
      .path = "/v1/jobs/{id}/jobspec",
@@ -224,6 +237,15 @@ static const struct fr_route routes[] = {
      .summary = "A job's lines as they come, until it ends.",
      .reply = "text/plain",
      .handle = fr_handle_output_stream},
+    {.method = FR_GET,
+     .path = "/v1/events",
+     .role = FR_ROLE_READ,
+     .id = "streamEvents",
+     .summary = "Every event of every job as it comes: with Accept: text/event-stream as SSE, "
+                "else as lines of JSON.",
+     .reply = "application/x-ndjson",
+     PARAMS(events_params),
+     .handle = fr_handle_all_events},
     {.method = FR_GET,
      .path = "/v1/nodes",
      .bare = true,

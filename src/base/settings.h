@@ -50,6 +50,7 @@ struct fr_settings {
     unsigned int connections, connections_per_address;
     unsigned int request_seconds, idle_seconds, reply_seconds, grace_seconds;
     unsigned int parameters, json_depth;
+    unsigned int streams, streams_per_client;
     int log_level; /* enum fr_log_level */
     bool access_log;
 };

@@ -446,3 +446,10 @@ int fr_hub_find(const struct fr_hub *hub, const char *text, uint64_t *ret_positi
                                has_later_time, &time);
     return 0;
 }
+
+uint64_t fr_hub_find_time(const struct fr_hub *hub, double timestamp)
+{
+    double time = timestamp - DISORDER;
+
+    return search(hub, hub->first, hub->end, has_later_time, &time);
+}

@@ -146,4 +146,7 @@ size_t fr_hub_bytes_max(const struct fr_hub *hub);
 int fr_hub_find(const struct fr_hub *hub, const char *cursor, uint64_t *ret_position,
                 struct fr_error *err);
 
+/* A position that no event comes before which was stamped at this time or later. */
+uint64_t fr_hub_find_time(const struct fr_hub *hub, double timestamp);
+
 #endif

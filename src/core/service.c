@@ -147,8 +147,9 @@ static void on_caught_up(void *arg)
     } else {
         fr_hub_set_loading(service->hub, false);
         tell_forgotten(service, old);
-        fr_hub_tell(service->hub, &(struct fr_news){.kind = FR_NEWS_BACK});
     }
+    if (service->ready)
+        fr_hub_tell(service->hub, &(struct fr_news){.kind = FR_NEWS_BACK});
     fr_table_free(old);
     if (!service->ready) {
         service->ready = true;
@@ -310,7 +311,12 @@ double fr_service_caught_up(const struct fr_service *service)
 
 bool fr_service_is_ready(const struct fr_service *service)
 {
-    return service->ready;
+    return service->ready && !service->fresh;
+}
+
+bool fr_service_is_loading(const struct fr_service *service)
+{
+    return service->loading;
 }
 
 const char *fr_service_lost(const struct fr_service *service)

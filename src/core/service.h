@@ -52,7 +52,10 @@ struct fr_keys *fr_service_keys(const struct fr_service *service);
 /* When the engine's backlog was in last, seconds since the epoch; 0: not yet. */
 double fr_service_caught_up(const struct fr_service *service);
 
+/* The first backlog of this instance is in. */
 bool fr_service_is_ready(const struct fr_service *service);
+/* A backlog is being read: news may run ahead of the table. */
+bool fr_service_is_loading(const struct fr_service *service);
 /* Why the engine cannot be reached, or NULL if it can. Borrowed. */
 const char *fr_service_lost(const struct fr_service *service);
 bool fr_service_is_stopping(const struct fr_service *service);

@@ -251,6 +251,8 @@ static int create_parts(struct daemon *daemon, struct fr_error *err)
         .auth = daemon->auth,
         .environ = daemon->job_environ,
         .json_depth = settings->json_depth,
+        .streams = settings->streams,
+        .streams_per_client = settings->streams_per_client,
         .access_log = settings->access_log,
     };
     rc = fr_api_create(&daemon->loop, &options, &daemon->api);

@@ -78,8 +78,12 @@ struct api_fix *api_start(void)
     fix->sink->caught_up(fix->sink->arg);
     assert_int_equal(fr_auth_create(&(struct fr_auth_options){.open = true}, &fix->auth, &err),
                      0);
-    const struct fr_api_options options = {
-        .service = fix->service, .auth = fix->auth, .environ = no_environ, .json_depth = 64};
+    const struct fr_api_options options = {.service = fix->service,
+                                           .auth = fix->auth,
+                                           .environ = no_environ,
+                                           .json_depth = 64,
+                                           .streams = 100,
+                                           .streams_per_client = 100};
     assert_int_equal(fr_api_create(&fix->http.loop, &options, &fix->api), 0);
     const struct fr_server_hooks server_hooks = fr_api_hooks(fix->api);
     assert_int_equal(
