@@ -6,13 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/accept.h"
 #include "api/api.h"
+#include "api/follow.h"
 #include "api/handlers.h"
 #include "api/held.h"
 #include "api/jobs.h"
 #include "api/lines.h"
 #include "api/problem.h"
 #include "base/log.h"
+#include "base/util.h"
 #include "model/fluid.h"
 
 #define NOTHING_THERE "The output does not exist yet, or the jobid is incorrect."
@@ -191,7 +194,9 @@ static void on_job_news(void *arg, const struct fr_news *news)
 {
     struct follow *follow = arg;
 
-    if (news->state == FR_STATE_INACTIVE && follow->sent == follow->pending.len)
+    bool over = news->kind == FR_NEWS_PURGED || news->state == FR_STATE_INACTIVE;
+
+    if (over && follow->sent == follow->pending.len)
         end_follow(follow);
 }
 
@@ -315,6 +320,24 @@ static void on_follow_dropped(struct fr_held *held)
     free_follow((struct follow *)held);
 }
 
+/* Plain text is the whole, in lines. False if the request was answered. */
+static bool only_for_events(struct fr_req *req)
+{
+    static const char *const names[] = {"stream", "rank", "offset"};
+    struct fr_error err;
+
+    for (size_t i = 0; i < FR_ARRAY_SIZE(names); i++) {
+        if (!fr_req_query(req, names[i]))
+            continue;
+        fr_error_set(&err, EINVAL, FR_CODE_INVALID,
+                     "%s is for the stream of events: send Accept: text/event-stream",
+                     names[i]);
+        fr_reply_problem(req, 0, &err);
+        return false;
+    }
+    return true;
+}
+
 void fr_handle_output_stream(struct fr_req *req)
 {
     struct fr_engine *engine = fr_service_engine(fr_api_call(req)->api->service);
@@ -326,6 +349,12 @@ void fr_handle_output_stream(struct fr_req *req)
         fr_jobs_reply_unknown(req);
         return;
     }
+    if (fr_accepts_events(req)) {
+        fr_output_follow(req, id);
+        return;
+    }
+    if (!only_for_events(req))
+        return;
     struct follow *follow = calloc(1, sizeof *follow);
     if (follow) {
         follow->ops = engine->ops;

@@ -21,6 +21,14 @@ static const struct fr_param list_params[] = {
     FR_FILTER_PARAMS,
 };
 
+static const struct fr_param output_params[] = {
+    {"stream", FR_PARAM_TEXT, "As SSE: only stdout, or only stderr."},
+    {"rank", FR_PARAM_COUNT, "As SSE: only the task of this rank."},
+    {"offset", FR_PARAM_TEXT,
+     "As SSE: the id of the last event that came, to go on after. The header Last-Event-ID "
+     "does the same, and counts first."},
+};
+
 static const struct fr_param events_params[] = {
     {"since", FR_PARAM_TEXT,
      "The cursor to go on after, of a list or an event; 0: from the oldest event that is kept. "
@@ -234,8 +242,10 @@ static const struct fr_route routes[] = {
      .bare = true,
      .role = FR_ROLE_READ,
      .id = "streamOutput",
-     .summary = "A job's lines as they come, until it ends.",
+     .summary = "A job's lines as they come, until it ends; with Accept: text/event-stream as "
+                "SSE, piece by piece, and last an event exit that says how it ended.",
      .reply = "text/plain",
+     PARAMS(output_params),
      .handle = fr_handle_output_stream},
     {.method = FR_GET,
      .path = "/v1/events",
