@@ -152,6 +152,7 @@ class Broker:
         reply = self.rpc("job-list.list", {"max_entries": 0, "attrs": ["all"], "constraint": {}})
         return {job["id"]: job for job in reply["jobs"]}
 
-    def forwarded(self):
-        """How many requests of its clients the broker has taken so far."""
-        return self.rpc("connector-local.stats-get", {})["tx"]["request"]
+    def asked(self, pid):
+        """Messages that a process has sent to the broker, as the broker counts them."""
+        clients = self.rpc("connector-local.stats-get", {})["server"]["clients"]
+        return sum(client["txcount"] for client in clients if client["pid"] == pid)

@@ -183,3 +183,17 @@ def test_the_instances_end_is_told(make_broker, make_daemon):
     assert daemon.job(jobid)["state"] == "INACTIVE"
     check_problem(daemon.post("/v1/jobs/submit", json={"command": "true"}), 503, "not-sent")
     assert descendant(daemon.pid, "flux-broker") is None
+
+
+def test_reads_ask_nothing_of_the_broker(make_broker, make_daemon):
+    broker = make_broker().start()
+    daemon = make_daemon(broker).start()
+    jobid = daemon.submit("true")
+    daemon.wait_end(jobid)
+    before = broker.asked(daemon.pid)
+    assert before > 0
+    for _ in range(100):
+        daemon.job(jobid)
+        daemon.jobs()
+    # A sign of life may have been asked for, and no more.
+    assert broker.asked(daemon.pid) <= before + 5

@@ -81,9 +81,21 @@ static void tell(struct fixture *fixture, const char *name, double timestamp)
     assert_int_equal(fr_flux_numbers_tell(&fixture->thread, news), 0);
 }
 
+/* The oldest entry that was told; those of a backlog wait for company. */
+static struct fr_flux_entry *next_entry(struct fr_flux_thread *thread)
+{
+    struct fr_flux_entry *news = thread->backlog;
+
+    if (!news)
+        return fr_queue_pop(thread->link->to_loop);
+    thread->backlog = fr_take(news->next);
+    thread->nbacklog--;
+    return news;
+}
+
 static void check_next(struct fixture *fixture, const char *name, int64_t index)
 {
-    struct fr_flux_entry *news = fr_queue_pop(fixture->thread.link->to_loop);
+    struct fr_flux_entry *news = next_entry(&fixture->thread);
 
     assert_non_null(news);
     assert_int_equal(news->item.kind, FR_FLUX_ENTRY);
@@ -133,6 +145,28 @@ static void test_memo_of_the_backlog(void **state)
     check_next(fixture, "submit", 0);
     check_next(fixture, "memo", 1);
     assert_int_equal(fixture->asked, 0);
+}
+
+/* Told together, and in order. */
+static void test_backlog(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fr_flux_entry *news;
+    int64_t told = 0;
+
+    for (int i = 0; i < 20; i++)
+        tell(fixture, "urgency", i);
+    while ((news = fr_queue_pop(fixture->thread.link->to_loop))) {
+        for (struct fr_flux_entry *e = news; e; e = e->next)
+            assert_int_equal(e->events[0].index, told++);
+        assert_non_null(news->next);
+        fr_flux_item_free(&news->item);
+    }
+    while ((news = next_entry(&fixture->thread))) {
+        assert_int_equal(news->events[0].index, told++);
+        fr_flux_item_free(&news->item);
+    }
+    assert_int_equal(told, 20);
 }
 
 static void test_volatile_and_stored_memos(void **state)
@@ -228,6 +262,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memo_of_the_backlog, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_backlog, setup, teardown),
         cmocka_unit_test_setup_teardown(test_volatile_and_stored_memos, setup, teardown),
         cmocka_unit_test_setup_teardown(test_job_ends_meanwhile, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_log_to_be_had, setup, teardown),

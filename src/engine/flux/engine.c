@@ -118,7 +118,8 @@ static void on_news(struct fr_flux *flux, struct fr_flux_item *item)
         on_lost(flux, (struct fr_flux_reason *)item);
         break;
     case FR_FLUX_ENTRY:
-        sink->journal(sink->arg, &((struct fr_flux_entry *)item)->entry);
+        for (const struct fr_flux_entry *e = (struct fr_flux_entry *)item; e; e = e->next)
+            sink->journal(sink->arg, &e->entry);
         break;
     case FR_FLUX_CAUGHT_UP:
         sink->caught_up(sink->arg);

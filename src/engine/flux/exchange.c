@@ -68,11 +68,16 @@ void fr_flux_link_drop(struct fr_flux_link *link)
 
 static void entry_free(struct fr_flux_entry *entry)
 {
-    fr_jobspec_free(entry->jobspec);
-    fr_rset_free(entry->R);
-    free(entry->events);
-    free(entry->texts);
-    free(entry);
+    struct fr_flux_entry *next;
+
+    for (; entry; entry = next) {
+        next = entry->next;
+        fr_jobspec_free(entry->jobspec);
+        fr_rset_free(entry->R);
+        free(entry->events);
+        free(entry->texts);
+        free(entry);
+    }
 }
 
 void fr_flux_item_free(struct fr_flux_item *item)

@@ -151,9 +151,10 @@ struct fr_flux_reason {
     bool orphaned; /* our parent was the broker, and is gone */
 };
 
-/* FR_FLUX_ENTRY: owns all that entry points to. */
+/* FR_FLUX_ENTRY: owns all that entry points to, and those that come after it. */
 struct fr_flux_entry {
     struct fr_flux_item item;
+    struct fr_flux_entry *next; /* of a backlog; or NULL */
     struct fr_journal_entry entry;
     struct fr_event *events;
     char *texts;

@@ -11,6 +11,8 @@
 
 /* Bytes of one job's events; a response cannot be larger by much. */
 #define TEXTS_MAX ((size_t)256 << 20)
+/* Jobs of the backlog that are told together. */
+#define TOGETHER 8
 /* How long the backlog waits for annotations. */
 #define ANNOTATIONS_SECONDS 10.
 
@@ -120,6 +122,27 @@ static int read_entry(json_t *root, json_int_t id, struct fr_flux_entry **ret)
     return 0;
 }
 
+static void flush(struct fr_flux_thread *thread)
+{
+    if (thread->backlog)
+        fr_flux_tell(thread, &fr_take(thread->backlog)->item);
+    thread->nbacklog = 0;
+}
+
+void fr_flux_journal_tell(struct fr_flux_thread *thread, struct fr_flux_entry *news)
+{
+    if (thread->live) {
+        fr_flux_tell(thread, &news->item);
+        return;
+    }
+    if (!thread->backlog)
+        thread->backlog_end = &thread->backlog;
+    *thread->backlog_end = news;
+    thread->backlog_end = &news->next;
+    if (++thread->nbacklog == TOGETHER)
+        flush(thread);
+}
+
 static int tell_caught_up(struct fr_flux_thread *thread)
 {
     struct fr_flux_item *news = calloc(1, sizeof *news);
@@ -184,6 +207,7 @@ static void on_annotations(flux_future_t *f, void *arg)
  */
 static int complete_backlog(struct fr_flux_thread *thread)
 {
+    flush(thread);
     thread->live = true;
     thread->annotations =
         flux_rpc_pack(thread->h, "job-list.list", FLUX_NODEID_ANY, 0, "{s:i s:[s] s:{}}",
@@ -298,5 +322,8 @@ void fr_flux_journal_end(struct fr_flux_thread *thread)
     thread->journal = NULL;
     thread->annotations = NULL;
     thread->live = false;
+    if (thread->backlog)
+        fr_flux_item_free(&fr_take(thread->backlog)->item);
+    thread->nbacklog = 0;
     fr_flux_numbers_end(thread);
 }

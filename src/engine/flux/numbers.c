@@ -133,7 +133,7 @@ static bool tell(struct counter *counter, const json_t *log, struct fr_flux_entr
     }
     if (!counter->started && !over)
         fr_flux_stream_waits(counter->thread, counter->id);
-    fr_flux_tell(counter->thread, &news->item);
+    fr_flux_journal_tell(counter->thread, news);
     return over;
 }
 

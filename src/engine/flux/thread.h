@@ -25,9 +25,11 @@ struct fr_flux_thread {
     struct fr_flux_connected *connected; /* news held until the journal answers, or NULL */
     flux_future_t *journal;
     flux_msg_handler_t *purges;
-    flux_future_t *annotations; /* asked for at the end of the backlog */
-    bool live;                  /* the journal's backlog is over */
-    void *numbers;              /* tsearch(3) tree of jobs that have not ended, see numbers.c */
+    flux_future_t *annotations;                   /* asked for at the end of the backlog */
+    bool live;                                    /* the journal's backlog is over */
+    struct fr_flux_entry *backlog, **backlog_end; /* entries to be told together */
+    unsigned int nbacklog;
+    void *numbers; /* tsearch(3) tree of jobs that have not ended, see numbers.c */
     struct fr_flux_requests flight; /* sent, not answered */
     struct fr_flux_streams streams;
     pid_t parent; /* the broker, if it started us; else 0 */
@@ -77,6 +79,8 @@ void fr_flux_return_all(struct fr_flux_thread *thread, const char *why);
 
 /* Begins the journal and the news of purged jobs. 0, or -1 with thread->failure. */
 int fr_flux_journal_begin(struct fr_flux_thread *thread);
+/* Tells an entry; one of the backlog with its neighbours, so that the loop wakes less often. */
+void fr_flux_journal_tell(struct fr_flux_thread *thread, struct fr_flux_entry *news);
 void fr_flux_journal_end(struct fr_flux_thread *thread);
 
 /* numbers.c */

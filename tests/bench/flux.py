@@ -1,0 +1,317 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-3.0-only
+"""Speed beside a Flux instance of its own. Loopback only; needs Flux, wrk and a C compiler.
+
+Usage: tests/bench/flux.py [DAEMON]        (build/flux-restd)
+
+Submits over HTTP against a bare C loop over flux_job_submit(3) with as many in flight; reads with
+the broker idle and at full ingest; the time until the daemon is ready again after a restart
+against a bare C reader of the journal. Each comparison is of the same run, in turn over several
+rounds. Fails if one of the ratios printed is not what it should be.
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROUNDS = 5
+SECONDS = 3
+IN_FLIGHT = 500
+JOBS = 5000
+LIST = 1000
+OLD_SERVER_LISTS = 6.4  # lists of 1,000 a second by the older Python server
+LIMIT = 60
+
+JOBSPEC = {
+    "version": 1,
+    "resources": [
+        {"type": "slot", "count": 1, "label": "task", "with": [{"type": "core", "count": 1}]}
+    ],
+    "tasks": [{"command": ["true"], "slot": "task", "count": {"per_slot": 1}}],
+    "attributes": {"system": {"duration": 0, "cwd": "/tmp", "environment": {"PATH": "/bin"}}},
+}
+
+
+class Failure(Exception):
+    """What the benchmark cannot go on without."""
+
+
+class Instance:
+    """A broker, and the daemon beside it."""
+
+    def __init__(self, daemon, folder):
+        self.daemon = str(daemon)
+        self.folder = folder
+        ready = folder / "uri"
+        self.broker = subprocess.Popen(
+            ["flux", "start", "sh", "-c", 'echo "$FLUX_URI" >"$0.new"; mv "$0.new" "$0"; read x',
+             str(ready)],
+            stdin=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self.wait("the broker is there", ready.exists)
+        self.env = {**os.environ, "FLUX_URI": ready.read_text().strip()}
+        self.restd = None
+        self.port = None
+        self.bare = folder / "flux_bare"
+        source = Path(__file__).with_name("flux_bare.c")
+        flags = self.output("pkg-config", "--cflags", "--libs", "flux-core", "jansson").split()
+        self.output("cc", "-O2", "-D_GNU_SOURCE", "-o", str(self.bare), str(source), *flags)
+
+    @staticmethod
+    def wait(what, condition):
+        deadline = time.monotonic() + LIMIT
+        while not condition():
+            if time.monotonic() > deadline:
+                raise Failure(f"waited in vain until {what}")
+            time.sleep(0.01)
+
+    def output(self, *command, **options):
+        result = subprocess.run(
+            command, env=getattr(self, "env", None), capture_output=True, text=True,
+            timeout=LIMIT * 3, check=False, **options,
+        )  # fmt: skip
+        if result.returncode != 0:
+            raise Failure(f"{' '.join(command)}: {result.stderr or result.stdout}")
+        return result.stdout
+
+    def start(self):
+        """Starts the daemon; seconds until it says that it is ready."""
+        log = self.folder / "restd.log"
+        began = time.monotonic()
+        with open(log, "wb") as out:
+            self.restd = subprocess.Popen(
+                [self.daemon, "--engine=flux", f"--listen=127.0.0.1:{self.port or 0}",
+                 "--connections-per-address=1000", "--no-access-log"],
+                env=self.env, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+            )  # fmt: skip
+
+        def is_ready():
+            if self.restd.poll() is not None:
+                raise Failure(f"the daemon ended: {log.read_text()}")
+            found = re.search(r"http://127\.0\.0\.1:(\d+)", log.read_text(errors="replace"))
+            if found:
+                self.port = int(found.group(1))
+            return found and self.ask("GET", "/readyz")[0] == 200
+
+        self.wait("the daemon is ready", is_ready)
+        return time.monotonic() - began
+
+    def stop(self):
+        self.restd.send_signal(signal.SIGTERM)
+        self.restd.wait(LIMIT)
+
+    def ask(self, method, path):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT)
+        try:
+            connection.request(method, path)
+            reply = connection.getresponse()
+            return reply.status, reply.read()
+        except ConnectionError:
+            return 0, b""
+        finally:
+            connection.close()
+
+    def end(self):
+        if self.restd and self.restd.poll() is None:
+            self.stop()
+        with contextlib.suppress(BrokenPipeError):
+            self.broker.stdin.close()
+        self.broker.wait(LIMIT)
+
+    # Measuring
+
+    def wrk(self, path, connections, seconds, script=None):
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout=30s"]
+        command += ["-s", str(script)] if script else []
+        out = self.output(*command, f"http://127.0.0.1:{self.port}{path}")
+        for trouble in ("Non-2xx", "Socket errors"):
+            if trouble in out:
+                raise Failure(f"wrk met trouble: {out}")
+        return float(re.search(r"Requests/sec:\s*([\d.]+)", out).group(1))
+
+    def bare_submits(self):
+        out = self.output(str(self.bare), "submit", str(SECONDS), str(IN_FLIGHT),
+                          input=json.dumps(JOBSPEC))  # fmt: skip
+        return int(out) / SECONDS
+
+    @contextlib.contextmanager
+    def ingest(self):
+        """Full ingest meanwhile."""
+        process = subprocess.Popen(
+            [str(self.bare), "submit", "1000000", str(IN_FLIGHT)], env=self.env,
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        process.stdin.write(json.dumps(JOBSPEC).encode())
+        process.stdin.close()
+        time.sleep(0.5)
+        try:
+            yield
+        finally:
+            process.kill()
+            process.wait()
+
+    def loop_seconds(self):
+        """Processor time of the thread that answers."""
+        text = Path(f"/proc/{self.restd.pid}/task/{self.restd.pid}/stat").read_text()
+        user, system = text.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    def asked(self):
+        """Messages that the daemon has sent to the broker, as the broker counts them."""
+        out = self.output("flux", "module", "stats", "connector-local")
+        for client in json.loads(out)["server"]["clients"]:
+            if client["pid"] == self.restd.pid:
+                return client["txcount"]
+        raise Failure(f"the broker does not know the daemon: {out}")
+
+    def settle(self):
+        """What was still in flight is known to Flux."""
+        count = -1
+        while count != self.jobs():
+            count = self.jobs()
+            time.sleep(0.5)
+
+    def jobs(self):
+        out = self.output("flux", "job", "stats")
+        return json.loads(out)["job_states"]["total"]
+
+
+def tell(what, first, second, rows, ratio, bound, better):
+    sign = "at least" if better == "more" else "at most"
+    print(f"\n{what}\n{'round':<8}{first:>16}{second:>16}{'ratio':>8}")
+    for number, (a, b) in enumerate(rows, 1):
+        print(f"{number:<8}{a:>16.4g}{b:>16.4g}{a / b:>8.2f}")
+    name = "median" if better == "more" else "fastest of each"
+    print(f"{name:<32}{ratio:>16.2f}   ({sign} {bound:.2f})", flush=True)
+    return ratio >= bound if better == "more" else ratio <= bound
+
+
+def median_ratio(rows):
+    return statistics.median(a / b for a, b in rows)
+
+
+def bench_submits(one):
+    script = one.folder / "submit.lua"
+    body = json.dumps({"jobspec": JOBSPEC})
+    script.write_text(
+        f"wrk.method = 'POST'\nwrk.body = [[{body}]]\n"
+        "wrk.headers['Content-Type'] = 'application/json'\n"
+    )
+    rows = []
+    one.bare_submits()
+    for _ in range(ROUNDS):
+        one.settle()
+        ours = one.wrk("/v1/jobs/submit", IN_FLIGHT, SECONDS, script)
+        one.settle()
+        rows.append((ours, one.bare_submits()))
+    one.settle()
+    return tell(f"submits a second, {IN_FLIGHT} in flight, the queue stopped", "flux-restd",
+                "bare C loop", rows, median_ratio(rows), 0.90, "more")  # fmt: skip
+
+
+def measure_reads(one, path, other):
+    """
+    Reads a second, and reads per second of what they take of the answering thread's time: that
+    is other seconds a second without them.
+    """
+    before = one.loop_seconds()
+    rate = one.wrk(path, 16, SECONDS)
+    return rate, rate / ((one.loop_seconds() - before) / SECONDS - other)
+
+
+def measure_ingest(one):
+    """What the answering thread takes of a second at full ingest, when nobody reads."""
+    before = one.loop_seconds()
+    time.sleep(SECONDS)
+    return (one.loop_seconds() - before) / SECONDS
+
+
+def bench_reads(one, path, what, least):
+    busy, idle, share = [], [], []
+    requests = one.asked()
+    for _ in range(ROUNDS):
+        idle.append(measure_reads(one, path, 0))
+    requests = one.asked() - requests
+    reads = sum(rate for rate, _ in idle) * SECONDS
+    for _ in range(ROUNDS):
+        with one.ingest():
+            share.append(measure_ingest(one))
+            busy.append(measure_reads(one, path, share[-1]))
+        one.settle()
+    rows = [(b[1], i[1]) for b, i in zip(busy, idle)]
+    good = tell(f"{what}: reads per second of the answering thread's time", "full ingest",
+                "idle", rows, median_ratio(rows), 0.90, "more")  # fmt: skip
+    rate = statistics.median(r for r, _ in idle)
+    at_ingest = statistics.median(r for r, _ in busy)
+    print(f"ingest itself takes {statistics.median(share):.1%} of that thread; by the clock, with "
+          f"all processes on {os.cpu_count()} cores, {rate:.0f} reads a second idle and "
+          f"{at_ingest:.0f} at full ingest")  # fmt: skip
+    print(f"{requests} messages to the broker for {reads:.0f} reads")
+    if least:
+        print(f"at least {least:.0f} a second: {'yes' if rate >= least else 'NO'}")
+        good = good and rate >= least
+    return good and requests < 100
+
+
+def bench_restart(one):
+    one.output("flux", "cancel", "--all")
+    one.wait("all have ended", lambda: json.loads(one.output("flux", "job", "stats"))
+             ["job_states"]["inactive"] == one.jobs())  # fmt: skip
+    one.output("flux", "job", "purge", "--force", f"--num-limit={JOBS}")
+    rows = []
+    for _ in range(ROUNDS):
+        one.stop()
+        ours = one.start()
+        began = time.monotonic()
+        count = int(one.output(str(one.bare), "journal"))
+        rows.append((ours, time.monotonic() - began))
+        if count != JOBS:
+            raise Failure(f"there are {count} jobs, not {JOBS}")
+    # Whatever else runs on the machine only ever adds to such a time.
+    ratio = min(a for a, _ in rows) / min(b for _, b in rows)
+    return tell(f"seconds until ready, {JOBS} jobs", "flux-restd", "bare C reader", rows, ratio,
+                1.50, "less")  # fmt: skip
+
+
+def bench(daemon, folder):
+    one = Instance(daemon, folder)
+    try:
+        one.output("flux", "queue", "stop", "--all")
+        one.start()
+        good = bench_submits(one)
+        job = json.loads(one.ask("GET", "/v1/jobs?limit=1")[1])["jobs"][0]["jobid"]
+        job = f"/v1/jobs/{job.replace('ƒ', 'f')}"
+        good = bench_reads(one, job, "one job", None) and good
+        good = bench_reads(one, f"/v1/jobs?limit={LIST}", f"a list of {LIST}",
+                           100 * OLD_SERVER_LISTS) and good  # fmt: skip
+        return bench_restart(one) and good
+    finally:
+        one.end()
+
+
+def main():
+    top = Path(__file__).resolve().parents[2]
+    daemon = Path(sys.argv[1] if len(sys.argv) > 1 else top / "build" / "flux-restd").resolve()
+    for name in list(os.environ):
+        if name.startswith("FLUX_") or name in ("HOST", "PORT"):
+            del os.environ[name]
+    with tempfile.TemporaryDirectory(prefix="flux-restd-bench-") as folder:
+        try:
+            good = bench(daemon, Path(folder))
+        except Failure as failure:
+            print(f"bench: {failure}", file=sys.stderr)
+            good = False
+    print("good" if good else "NOT GOOD")
+    return 0 if good else 1
+
+
+sys.exit(main())
