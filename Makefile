@@ -11,7 +11,7 @@ SECONDS = 60
 PYTHON = /usr/bin/python3
 MESON = /usr/bin/meson
 
-.PHONY: run build test check bench fuzz format install clean help
+.PHONY: run build test check bench fuzz soak format install clean help
 
 run: build
 	exec build/flux-restd $(ARGS)
@@ -36,6 +36,11 @@ fuzz:
 	@tools/install-packages build fuzz
 	tools/run-fuzz $(SECONDS)
 
+# The fault tests with a thousand kills of the daemon.
+soak: build
+	@tools/install-packages test
+	FLUX_RESTD=build/flux-restd FLUX_RESTD_KILLS=1000 $(PYTHON) -m pytest -s tests/fault
+
 format:
 	@tools/install-packages format
 	find src tests -name '*.[ch]' -exec clang-format-14 -i {} +
@@ -55,6 +60,7 @@ help:
 	@echo 'make check      the static checks alone'
 	@echo 'make bench      speed beside nginx, and memory'
 	@echo 'make fuzz       each fuzz harness for SECONDS=60'
+	@echo 'make soak       the fault tests with a thousand kills of the daemon'
 	@echo 'make format     format the C sources'
 	@echo 'make install    into PREFIX=/usr/local, below DESTDIR if given'
 	@echo 'make clean      remove what was built'
