@@ -136,13 +136,14 @@ static void cancel_answer(struct cancel *cancel, const struct fr_error *err)
 }
 
 /* Whatever the job is at, it sees that it is cancelled; a running one is told. */
-static void cancel_take_effect(struct fr_local *engine, uint64_t id)
+static void cancel_take_effect(struct fr_local *engine, uint64_t id, bool kept)
 {
     struct fr_local_job *job = NULL;
 
     if (!fr_jobs_find(&engine->jobs, id, &job) || !job)
         return;
     job->fatal = true;
+    job->cancel_kept = kept;
     if (job->phase == FR_PHASE_RUN)
         (void)fr_launch_signal(job->pidfd, job->pid, SIGTERM, 0);
 }
@@ -159,7 +160,7 @@ static bool on_cancelled(void *arg, const struct fr_unit *unit, int result,
     if (result == 0)
         fr_run_publish(cancel->engine, unit, NULL);
     if (cancel->cb || result == 0)
-        cancel_take_effect(cancel->engine, cancel->id);
+        cancel_take_effect(cancel->engine, cancel->id, result < 0);
     cancel_answer(cancel, NULL);
     if (result < 0 && !cancel->engine->closing)
         return true;
@@ -169,6 +170,12 @@ static bool on_cancelled(void *arg, const struct fr_unit *unit, int result,
 
 static int cancel_active(struct fr_local_job *job, const char *note, fr_done_f cb, void *arg)
 {
+    if (job->cancel_kept) { /* one is kept, not as many as are asked for while there is no room
+                             */
+        cancel_take_effect(job->engine, job->id, true);
+        fr_later_done(job->engine, cb, arg, NULL);
+        return 0;
+    }
     struct cancel *cancel = malloc(sizeof(*cancel));
     _cleanup_(fr_cleanup_unit) struct fr_unit *unit =
         fr_unit_create(job->id, on_cancelled, cancel);

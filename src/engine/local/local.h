@@ -90,9 +90,10 @@ struct fr_local_job {
     struct fr_waiters to_start, to_end; /* of others: what waits for this one */
     TAILQ_ENTRY(fr_local_job) active;   /* in fr_jobs.active */
     TAILQ_ENTRY(fr_local_job) holder;   /* in fr_local.holders, while it has resources */
-    bool busy;                          /* a worker is at it */
-    bool again;                         /* and is to look again after */
-    unsigned int sweeps;                /* after its shell had died */
+    bool cancel_kept;    /* a cancel has taken effect and waits for room in the store */
+    bool busy;           /* a worker is at it */
+    bool again;          /* and is to look again after */
+    unsigned int sweeps; /* after its shell had died */
 };
 
 #define FR_LOCAL_STARTS 64
