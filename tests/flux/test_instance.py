@@ -8,7 +8,7 @@ import threading
 import pytest
 import requests
 from brokers import CLUSTER
-from restd import alive, check_problem, descendant, wait_for
+from restd import alive, binary, check_problem, descendant, wait_for
 
 READERS = 20
 
@@ -197,3 +197,20 @@ def test_reads_ask_nothing_of_the_broker(make_broker, make_daemon):
         daemon.jobs()
     # A sign of life may have been asked for, and no more.
     assert broker.asked(daemon.pid) <= before + 5
+
+
+def test_by_ssh(make_broker, make_daemon, tmp_path):
+    """Whatever flux_open() takes is an address; here ssh is a program that stays here."""
+    if b"libasan" in binary().read_bytes():
+        pytest.skip("a sanitized program cannot load Flux's connector for ssh (RTLD_DEEPBIND)")
+    broker = make_broker().start()
+    ssh = tmp_path / "ssh"
+    ssh.write_text('#!/bin/sh\nwhile [ "$1" != localhost ]; do shift; done\nshift\n'
+                   'exec sh -c "$*"\n')  # fmt: skip
+    ssh.chmod(0o755)
+    daemon = make_daemon(
+        None, args=[f"--flux-uri=ssh://localhost{broker.socket}"], env={"FLUX_SSH": str(ssh)}
+    )
+    daemon.instance = type("Unset", (), {"uri": "local:///not/this/one"})()
+    daemon.start()
+    assert daemon.run("echo by ssh")[1] == "by ssh\n"
