@@ -80,6 +80,14 @@ static bool find_place(struct fr_req *req, const char *since, struct fr_reader_p
     return false;
 }
 
+/* What the list's filter has under "since" is a time; here it is a cursor. */
+static const char *get(void *arg, const char *name)
+{
+    const bool is_time = strcmp(name, "since") == 0 || strcmp(name, "until") == 0;
+
+    return is_time ? NULL : fr_req_query(arg, name);
+}
+
 void fr_handle_all_events(struct fr_req *req)
 {
     struct fr_reader_plan plan = {.snapshot = fr_param_bool(req, "snapshot", false)};
@@ -88,7 +96,7 @@ void fr_handle_all_events(struct fr_req *req)
     if (!may_begin(req))
         return;
     fr_problems_init(&problems);
-    int rc = fr_filter_read(req, &plan.filter, &problems);
+    int rc = fr_filter_read(get, req, &plan.filter, &problems);
     read_names(req, &plan.names, &problems);
     bool found = find_place(req, resumes_from(req), &plan, &problems);
     bool good = found && rc == 0 && problems.count == 0 && problems.left_out == 0;

@@ -2,177 +2,59 @@
 #include "api/filter.h"
 
 #include <errno.h>
+#include <math.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "model/fluid.h"
 
-#define NAME_PATTERN_MAX 256
-#define IDS_MAX 1000
+#define TEXT_MAX 256
 
-/* Calls each for every word between commas, up to its first refusal; false then. */
-static bool each_word(const char *text, bool (*each)(void *arg, const char *word), void *arg)
+static bool contains(const char *text, const char *what)
 {
-    char word[64];
-
-    for (;;) {
-        size_t len = strcspn(text, ",");
-        size_t n = len < sizeof word ? len : sizeof word - 1;
-        memcpy(word, text, n);
-        word[n] = '\0';
-        if (!each(arg, word))
-            return false;
-        if (text[len] == '\0')
-            return true;
-        text += len + 1;
-    }
+    return text && strcasestr(text, what);
 }
 
-/* --- states and results --- */
-
-struct words {
-    const char *pointer, *known;
-    int (*parse)(const char *text, int *ret_mask);
-    int mask;
-    struct fr_problems *problems;
-};
-
-static bool add_word(void *arg, const char *word)
+bool fr_filter_contains(const struct fr_job *job, const char *what)
 {
-    struct words *words = arg;
-    int mask = 0;
+    char decimal[24], f58[FR_FLUID_TEXT];
 
-    if (words->parse(word, &mask) < 0)
-        fr_problems_add(words->problems, FR_CODE_INVALID, words->pointer,
-                        "\"%s\" is no %s; use %s", word, words->pointer + 1, words->known);
-    words->mask |= mask;
-    return true;
+    if (!what)
+        return true;
+    if (contains(job->name, what) || contains(job->command, what) ||
+        contains(job->nodelist, what))
+        return true;
+    snprintf(decimal, sizeof decimal, "%llu", (unsigned long long)job->id);
+    return contains(decimal, what) || contains(fr_fluid_f58(job->id, f58), what);
 }
 
-static void read_masks(const struct fr_req *req, struct fr_filter *filter,
-                       struct fr_problems *problems)
+static bool passes_times(const struct fr_filter *filter, const struct fr_job *job)
 {
-    const char *states = fr_req_query(req, "state"), *results = fr_req_query(req, "result");
-    struct words state = {"?state",
-                          "depend, priority, sched, run, cleanup, inactive, pending, running "
-                          "or active",
-                          fr_state_parse, 0, problems};
-    struct words result = {"?result", "completed, failed, canceled or timeout", fr_result_parse,
-                           0, problems};
-
-    if (states)
-        (void)each_word(states, add_word, &state);
-    if (results)
-        (void)each_word(results, add_word, &result);
-    filter->states = states ? state.mask : FR_STATES_ALL;
-    filter->results = result.mask;
-}
-
-/* --- ids --- */
-
-struct ids {
-    struct fr_filter *filter;
-    struct fr_problems *problems;
-};
-
-static bool add_id(void *arg, const char *word)
-{
-    struct ids *ids = arg;
-    struct fr_filter *filter = ids->filter;
-
-    if (filter->nids == IDS_MAX) {
-        fr_problems_add(ids->problems, FR_CODE_INVALID, "?ids",
-                        "these are more than %d ids; ask for fewer at a time", IDS_MAX);
+    if (filter->since > 0 && job->state == FR_STATE_INACTIVE && job->t_inactive < filter->since)
         return false;
-    }
-    if (fr_fluid_parse(word, &filter->ids[filter->nids]) < 0) {
-        fr_problems_add(ids->problems, FR_CODE_INVALID, "?ids",
-                        "\"%s\" is no job id; give ids as the list does, with commas between",
-                        word);
-        return false;
-    }
-    filter->nids++;
-    return true;
+    return filter->until <= 0 || job->t_submit <= filter->until;
 }
 
 static int compare_ids(const void *a, const void *b)
 {
-    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
-    return left < right ? -1 : left > right;
-}
-
-static int read_ids(const char *text, struct fr_filter *filter, struct fr_problems *problems)
-{
-    struct ids ids = {filter, problems};
-
-    filter->ids = calloc(IDS_MAX, sizeof *filter->ids);
-    if (!filter->ids)
-        return -ENOMEM;
-    if (each_word(text, add_id, &ids))
-        qsort(filter->ids, filter->nids, sizeof *filter->ids, compare_ids);
-    uint64_t *fitting = realloc(filter->ids, (filter->nids + 1) * sizeof *filter->ids);
-    if (fitting)
-        filter->ids = fitting;
-    return 0;
-}
-
-/* --- the rest --- */
-
-static void read_user(const char *text, struct fr_filter *filter, struct fr_problems *problems)
-{
-    char *end;
-    unsigned long number = strtoul(text, &end, 10);
-
-    if (strcmp(text, "all") == 0)
-        return;
-    if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && number < UINT32_MAX) {
-        filter->userid = (int64_t)number;
-        return;
-    }
-    const struct passwd *pw = getpwnam(text);
-    if (pw)
-        filter->userid = pw->pw_uid;
-    else
-        fr_problems_add(problems, FR_CODE_INVALID, "?user",
-                        "there is no user \"%.64s\" on this machine; give a name, a number, or "
-                        "all",
-                        text);
-}
-
-int fr_filter_read(const struct fr_req *req, struct fr_filter *ret,
-                   struct fr_problems *problems)
-{
-    const char *name = fr_req_query(req, "name"), *queue = fr_req_query(req, "queue");
-    const char *user = fr_req_query(req, "user"), *ids = fr_req_query(req, "ids");
-
-    *ret = (struct fr_filter){.userid = -1};
-    read_masks(req, ret, problems);
-    if (name && strlen(name) > NAME_PATTERN_MAX)
-        fr_problems_add(problems, FR_CODE_INVALID, "?name",
-                        "the pattern has more than %d bytes", NAME_PATTERN_MAX);
-    if (user)
-        read_user(user, ret, problems);
-    ret->name = name ? strdup(name) : NULL;
-    ret->queue = queue ? strdup(queue) : NULL;
-    if ((name && !ret->name) || (queue && !ret->queue))
-        return -ENOMEM;
-    return ids ? read_ids(ids, ret, problems) : 0;
-}
-
-void fr_filter_done(struct fr_filter *filter)
-{
-    free(filter->name);
-    free(filter->queue);
-    free(filter->ids);
-    *filter = (struct fr_filter){.userid = -1};
+    return (x > y) - (x < y);
 }
 
 bool fr_filter_has_id(const struct fr_filter *filter, uint64_t id)
 {
     return !filter->ids || bsearch(&id, filter->ids, filter->nids, sizeof id, compare_ids);
+}
+
+bool fr_filter_is_open(const struct fr_filter *filter)
+{
+    return !filter->results && filter->userid < 0 && !filter->queue && !filter->ids &&
+           !filter->name && !filter->q && filter->since <= 0 && filter->until <= 0;
 }
 
 bool fr_filter_passes(const struct fr_filter *filter, const struct fr_job *job)
@@ -181,14 +63,157 @@ bool fr_filter_passes(const struct fr_filter *filter, const struct fr_job *job)
         return false;
     if (filter->userid >= 0 && filter->userid != job->userid)
         return false;
+    if (!passes_times(filter, job))
+        return false;
     if (filter->queue && (!job->queue || strcmp(filter->queue, job->queue) != 0))
         return false;
-    return fr_filter_has_id(filter, job->id) &&
-           (!filter->name || fr_text_glob(filter->name, job->name ? job->name : ""));
+    if (filter->name && !fr_text_glob(filter->name, job->name ? job->name : ""))
+        return false;
+    return fr_filter_contains(job, filter->q);
 }
 
-bool fr_filter_is_open(const struct fr_filter *filter)
+/* Reads words separated by commas into a mask. */
+static void read_words(const char *pointer, const char *text, int (*parse)(const char *, int *),
+                       const char *known, int *ret_mask, struct fr_problems *problems)
 {
-    return !filter->results && filter->userid < 0 && !filter->queue && !filter->ids &&
-           !filter->name;
+    char word[32];
+
+    *ret_mask = 0;
+    do {
+        size_t len = strcspn(text, ",");
+        int mask = 0;
+        if (len < sizeof word) {
+            memcpy(word, text, len);
+            word[len] = '\0';
+        }
+        if (len >= sizeof word || parse(word, &mask) < 0)
+            fr_problems_add(problems, FR_CODE_INVALID, pointer, "\"%.*s\" is no %s; use %s",
+                            (int)(len < 64 ? len : 64), text, pointer + 1, known);
+        *ret_mask |= mask;
+        text += len + (text[len] == ',');
+    } while (*text);
+}
+
+static void read_user(const char *text, int64_t *ret, struct fr_problems *problems)
+{
+    char *end;
+
+    if (strcmp(text, "all") == 0) {
+        *ret = -1;
+        return;
+    }
+    unsigned long number = strtoul(text, &end, 10);
+    if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && number < UINT32_MAX) {
+        *ret = (int64_t)number;
+        return;
+    }
+    const struct passwd *pw = strlen(text) <= TEXT_MAX ? getpwnam(text) : NULL;
+    if (pw)
+        *ret = pw->pw_uid;
+    else
+        fr_problems_add(problems, FR_CODE_INVALID, "?user",
+                        "there is no user \"%.64s\" here; give a name, a number or all", text);
+}
+
+static void read_time(const char *name, const char *text, double *ret,
+                      struct fr_problems *problems)
+{
+    char *end;
+    double value = strtod(text, &end);
+
+    if (end != text && *end == '\0' && isfinite(value) && value >= 0) {
+        *ret = value;
+        return;
+    }
+    char pointer[16];
+    snprintf(pointer, sizeof pointer, "?%s", name);
+    fr_problems_add(problems, FR_CODE_INVALID, pointer,
+                    "%s must be seconds since the epoch, not \"%.64s\"", name, text);
+}
+
+static void sort_ids(struct fr_filter *filter)
+{
+    size_t kept = 0;
+
+    qsort(filter->ids, filter->nids, sizeof *filter->ids, compare_ids);
+    for (size_t i = 0; i < filter->nids; i++)
+        if (i == 0 || filter->ids[i] != filter->ids[i - 1])
+            filter->ids[kept++] = filter->ids[i];
+    filter->nids = kept;
+}
+
+static int read_ids(const char *text, struct fr_filter *filter, struct fr_problems *problems)
+{
+    size_t most = 1;
+    char word[40];
+
+    for (const char *at = text; *at; at++)
+        most += *at == ',';
+    if (most > FR_FILTER_IDS_MAX) {
+        fr_problems_add(problems, FR_CODE_TOO_LARGE, "?ids", "at most %d ids, not %zu",
+                        FR_FILTER_IDS_MAX, most);
+        return 0;
+    }
+    filter->ids = malloc(most * sizeof *filter->ids);
+    if (!filter->ids)
+        return -ENOMEM;
+    for (; *text; text += *text == ',') {
+        size_t len = strcspn(text, ",");
+        if (len < sizeof word) {
+            memcpy(word, text, len);
+            word[len] = '\0';
+        }
+        if (len >= sizeof word || fr_fluid_parse(word, &filter->ids[filter->nids]) < 0)
+            fr_problems_add(problems, FR_CODE_INVALID, "?ids", "\"%.*s\" is no job id",
+                            (int)(len < 64 ? len : 64), text);
+        else
+            filter->nids++;
+        text += len;
+    }
+    sort_ids(filter);
+    return 0;
+}
+
+static const char *read_text(const char *pointer, const char *text,
+                             struct fr_problems *problems)
+{
+    if (text && strlen(text) > TEXT_MAX)
+        fr_problems_add(problems, FR_CODE_INVALID, pointer, "%s has more than %d bytes",
+                        pointer + 1, TEXT_MAX);
+    return text && text[0] ? text : NULL;
+}
+
+int fr_filter_read(fr_filter_get_f get, void *arg, struct fr_filter *ret,
+                   struct fr_problems *problems)
+{
+    const char *states = get(arg, "state"), *results = get(arg, "result");
+    const char *user = get(arg, "user"), *ids = get(arg, "ids");
+    const char *since = get(arg, "since"), *until = get(arg, "until");
+
+    *ret = (struct fr_filter){.states = FR_STATES_ALL, .userid = (int64_t)geteuid()};
+    if (states)
+        read_words(
+            "?state", states, fr_state_parse,
+            "depend, priority, sched, run, cleanup, inactive, pending, running or active",
+            &ret->states, problems);
+    if (results)
+        read_words("?result", results, fr_result_parse,
+                   "completed, failed, canceled or timeout", &ret->results, problems);
+    ret->name = read_text("?name", get(arg, "name"), problems);
+    ret->queue = read_text("?queue", get(arg, "queue"), problems);
+    ret->q = read_text("?q", get(arg, "q"), problems);
+    if (user)
+        read_user(user, &ret->userid, problems);
+    else if (ids)
+        ret->userid = -1; /* who names a job means it, whoever's it is */
+    if (since)
+        read_time("since", since, &ret->since, problems);
+    if (until)
+        read_time("until", until, &ret->until, problems);
+    return ids ? read_ids(ids, ret, problems) : 0;
+}
+
+void fr_filter_done(struct fr_filter *filter)
+{
+    free(filter->ids);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-3.0-only
 /*
- * GET /v1/jobs and /v1/jobs/{id}.
+ * GET /v1/jobs/{id}, and what handlers of jobs share.
  */
 #include "api/jobs.h"
 
@@ -11,18 +11,16 @@
 #include "api/api.h"
 #include "api/filter.h"
 #include "api/handlers.h"
-#include "api/params.h"
 #include "api/problem.h"
+#include "api/tag.h"
 #include "api/wait.h"
 #include "base/loop.h"
 #include "base/util.h"
 #include "model/fluid.h"
 #include "model/job_json.h"
 
-#define LIMIT_DEFAULT 1000
-#define LIMIT_MAX 10000
-
-enum shape { SHAPE_PAGE, SHAPE_BY_ID, SHAPE_LIST };
+/* Bytes that most jobs fit in. */
+#define ONE_JOB 3000
 
 bool fr_jobs_read_id(struct fr_req *req, uint64_t *ret_id)
 {
@@ -107,6 +105,10 @@ static void reply_job(struct fr_req *req, uint64_t id, unsigned int status)
         return;
     }
     struct fr_buf body = FR_BUF_INIT(FR_REPLY_MAX);
+    char tag[FR_TAG_TEXT];
+    if (status == 200 && fr_tag_answers(req, fr_tag_of_job(req, job, tag)))
+        return;
+    (void)fr_buf_reserve(&body, ONE_JOB); /* at once, not by doubling */
     fr_jobs_put_or_id(api, id, job, &body);
     fr_reply_json(req, status, &body);
 }
@@ -120,18 +122,24 @@ static void wait_for_job(struct fr_req *req, uint64_t id)
 {
     struct fr_wait_params params;
     const struct fr_table *table = fr_service_table(fr_api_call(req)->api->service);
-    uint64_t *ids = malloc(sizeof *ids), *copy = malloc(sizeof *copy);
+    const struct fr_job *job = fr_table_find(table, id);
+    char tag[FR_TAG_TEXT];
 
-    if (!ids || !copy || !fr_table_find(table, id)) {
-        if (!ids || !copy)
-            fr_reply_no_memory(req);
-        else
-            fr_jobs_reply_unknown(req);
+    fr_wait_read(req, &params);
+    /* Who knows another state than this one has missed the change already. */
+    bool missed = job && params.what == FR_WAIT_CHANGE && fr_req_header(req, "If-None-Match") &&
+                  !fr_tag_is_known(req, fr_tag_of_job(req, job, tag));
+    if (!job || missed) {
+        reply_job(req, id, 200);
+        return;
+    }
+    uint64_t *ids = malloc(sizeof *ids), *copy = malloc(sizeof *copy);
+    if (!ids || !copy) {
+        fr_reply_no_memory(req);
         free(ids);
         free(copy);
         return;
     }
-    fr_wait_read(req, &params);
     *ids = *copy = id;
     fr_wait_begin(req, &params, ids, 1, on_waited, copy, free);
 }
@@ -146,76 +154,4 @@ void fr_handle_job(struct fr_req *req)
         wait_for_job(req, id);
     else
         reply_job(req, id, 200);
-}
-
-/* False if the request was answered. */
-static bool read_filter(struct fr_req *req, struct fr_filter *filter, long *limit)
-{
-    struct fr_problems problems;
-
-    fr_problems_init(&problems);
-    int rc = fr_filter_read(req, filter, &problems);
-    *limit = fr_param_count(req, "limit", LIMIT_DEFAULT);
-    if (*limit > LIMIT_MAX)
-        fr_problems_add(&problems, FR_CODE_INVALID, "?limit",
-                        "limit must be at most %d, not %ld", LIMIT_MAX, *limit);
-    bool ok = rc == 0 && problems.count == 0 && problems.left_out == 0;
-    if (rc < 0)
-        fr_reply_no_memory(req);
-    else if (!ok)
-        fr_reply_problems(req, 0, NULL, &problems);
-    fr_problems_done(&problems);
-    if (!ok)
-        fr_filter_done(filter);
-    return ok;
-}
-
-static void put_jobs(struct fr_req *req, enum shape shape, const struct fr_filter *filter,
-                     long limit, struct fr_buf *body)
-{
-    const struct fr_table *table = fr_service_table(fr_api_call(req)->api->service);
-    struct fr_table_walk walk = fr_table_walk(table, filter->states);
-    const struct fr_job *job;
-    double now = fr_time_now();
-    bool first = true;
-
-    while (limit > 0 && (job = fr_table_next(&walk))) {
-        if (!fr_filter_passes(filter, job))
-            continue;
-        if (!first)
-            fr_buf_puts(body, ",\n");
-        if (shape == SHAPE_BY_ID) {
-            fr_buf_putc(body, '"');
-            fr_buf_put_u64(body, job->id);
-            fr_buf_puts(body, "\":");
-        }
-        fr_jobs_put(fr_api_call(req)->api, job, now, body);
-        first = false;
-        limit--;
-    }
-}
-
-void fr_handle_jobs(struct fr_req *req)
-{
-    static const char *const opening[] = {"{\"jobs\":[", "{", "["};
-    static const char *const closing[] = {"]", "}\n", "]\n"};
-    struct fr_hub *hub = fr_service_hub(fr_api_call(req)->api->service);
-    struct fr_buf body = FR_BUF_INIT(FR_REPLY_MAX);
-    enum shape shape = SHAPE_PAGE;
-    char cursor[FR_CURSOR_TEXT];
-    struct fr_filter filter;
-    long limit;
-
-    if (!fr_jobs_readable(req) || !read_filter(req, &filter, &limit))
-        return;
-    if (fr_param_bool(req, "details", false) || fr_param_bool(req, "detail", false))
-        shape = fr_param_bool(req, "listing", false) ? SHAPE_LIST : SHAPE_BY_ID;
-    fr_buf_puts(&body, opening[shape]);
-    put_jobs(req, shape, &filter, limit, &body);
-    fr_filter_done(&filter);
-    fr_buf_puts(&body, closing[shape]);
-    if (shape == SHAPE_PAGE)
-        fr_buf_printf(&body, ",\"cursor\":\"%s\"}\n",
-                      fr_hub_cursor(hub, fr_hub_seq(hub), cursor));
-    fr_reply_json(req, 200, &body);
 }

@@ -13,12 +13,51 @@
 
 #define PARAMS(array) .params = (array), .nparams = FR_ARRAY_SIZE(array)
 
+#define WAIT_PARAMS                                                                            \
+    {"wait", FR_PARAM_WAIT,                                                                    \
+     "Answer when the job runs, has ended, or anything is new of it: 200;"                     \
+     " 202 if the time is over before."},                                                      \
+    {                                                                                          \
+        "timeout", FR_PARAM_TIMEOUT, "How long to wait: 30 s if not given, at most an hour."   \
+    }
+
+/* What says which jobs are meant. */
+#define FILTER_PARAMS                                                                          \
+    {"state", FR_PARAM_TEXT,                                                                   \
+     "Only jobs in these states: RFC 21 names, pending, running, active or inactive, "         \
+     "separated by commas."},                                                                  \
+        {"result", FR_PARAM_TEXT,                                                              \
+         "Only jobs that ended so: completed, failed, canceled or timeout, separated by "      \
+         "commas."},                                                                           \
+        {"name", FR_PARAM_TEXT, "Only jobs whose name matches this pattern of * and ?."},      \
+        {"user", FR_PARAM_TEXT,                                                                \
+         "Only this user's jobs (name or number), or all; the daemon's own user's if neither " \
+         "this nor ids is given."},                                                            \
+        {"ids", FR_PARAM_TEXT, "Only these jobs, separated by commas."},                       \
+        {"queue", FR_PARAM_TEXT, "Only jobs of this queue."},                                  \
+    {                                                                                          \
+        "q", FR_PARAM_TEXT, "Part of an id, name, command or node list, in any case."          \
+    }
+
+/* And when; not for events, where since is a cursor. */
+#define TIME_PARAMS                                                                            \
+    {"since", FR_PARAM_TEXT, "Only jobs that had not ended at this time (epoch)."},            \
+    {                                                                                          \
+        "until", FR_PARAM_TEXT, "Only jobs that were submitted by this time (epoch)."          \
+    }
+
 static const struct fr_param list_params[] = {
     {"details", FR_PARAM_BOOL, "An object keyed by id instead, as older clients read it."},
     {"detail", FR_PARAM_BOOL, "The same as details."},
     {"listing", FR_PARAM_BOOL, "With details: a list."},
     {"limit", FR_PARAM_COUNT, "Most jobs in the reply: 1000 if not given, at most 10000."},
-    FR_FILTER_PARAMS,
+    FILTER_PARAMS,
+    TIME_PARAMS,
+    {"sort", FR_PARAM_TEXT, "The job's field to sort by; with - before it, backwards."},
+    {"fields", FR_PARAM_TEXT, "Only these fields of each job, separated by commas."},
+    {"page", FR_PARAM_TEXT, "The page that next of an earlier one named."},
+    WAIT_PARAMS,
+    {"all", FR_PARAM_BOOL, "With wait: when all jobs got there, not just one."},
 };
 
 static const struct fr_param output_params[] = {
@@ -35,7 +74,7 @@ static const struct fr_param events_params[] = {
      "The header Last-Event-ID does the same, and counts first."},
     {"snapshot", FR_PARAM_BOOL, "The jobs that match come first, as they are."},
     {"event", FR_PARAM_TEXT, "Only events of these names, separated by commas."},
-    FR_FILTER_PARAMS,
+    FILTER_PARAMS,
 };
 
 static const struct fr_param log_params[] = {
@@ -62,14 +101,6 @@ static const struct fr_param stop_params[] = {
 static const struct fr_param nodes_params[] = {
     {"details", FR_PARAM_BOOL, "Each node's rank, state, drain reason, cores, GPUs and jobs."},
 };
-
-#define WAIT_PARAMS                                                                            \
-    {"wait", FR_PARAM_WAIT,                                                                    \
-     "Answer when the job runs, has ended, or anything is new of it: 200;"                     \
-     " 202 if the time is over before."},                                                      \
-    {                                                                                          \
-        "timeout", FR_PARAM_TIMEOUT, "How long to wait: 30 s if not given, at most an hour."   \
-    }
 
 static const struct fr_param job_params[] = {WAIT_PARAMS};
 
@@ -129,7 +160,9 @@ static const struct fr_route routes[] = {
      .bare = true,
      .role = FR_ROLE_READ,
      .id = "listJobs",
-     .summary = "List jobs: waiting, running, then finished with the newest first.",
+     .summary = "List jobs: waiting, running, then finished with the newest first; with "
+                "Accept: application/x-ndjson all that match, as lines.",
+     .others = {202},
      .reply = "JobList",
      PARAMS(list_params),
      .handle = fr_handle_jobs},
@@ -421,7 +454,7 @@ static void check_param(void *arg, const char *name, const char *value)
 {
     const struct query_check *check = arg;
     const struct fr_route *route = check->route;
-    const char *known[32];
+    const char *known[FR_ROUTE_PARAMS_MAX];
 
     for (size_t i = 0; i < route->nparams; i++) {
         known[i] = route->params[i].name;

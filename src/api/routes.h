@@ -23,6 +23,8 @@ enum fr_param_type {
     FR_PARAM_TIMEOUT       /* seconds or an RFC 23 duration */
 };
 
+#define FR_ROUTE_PARAMS_MAX 32
+
 /* A query parameter of a route. */
 struct fr_param {
     const char *name;

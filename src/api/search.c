@@ -9,13 +9,13 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "api/filter.h"
 #include "api/handlers.h"
 #include "api/jobs.h"
+#include "api/order.h"
 #include "api/params.h"
 #include "api/problem.h"
 #include "base/loop.h"
-#include "model/fluid.h"
-#include "model/job_json.h"
 
 #define LENGTH_MAX 10000
 
@@ -23,8 +23,6 @@ struct matches {
     const struct fr_job **jobs;
     size_t count, cap;
 };
-
-typedef int (*compare_f)(const void *a, const void *b);
 
 static const char *search_text(const struct fr_req *req)
 {
@@ -36,23 +34,6 @@ static const char *search_text(const struct fr_req *req)
             return text;
     }
     return NULL;
-}
-
-static bool contains(const char *text, const char *what)
-{
-    return text && strcasestr(text, what);
-}
-
-static bool job_matches(const struct fr_job *job, const char *what)
-{
-    char decimal[24], f58[FR_FLUID_TEXT];
-
-    if (!what)
-        return true;
-    snprintf(decimal, sizeof decimal, "%llu", (unsigned long long)job->id);
-    return contains(decimal, what) || contains(fr_fluid_f58(job->id, f58), what) ||
-           contains(job->name, what) || contains(job->command, what) ||
-           contains(job->nodelist, what);
 }
 
 static bool add_match(struct matches *matches, const struct fr_job *job)
@@ -69,64 +50,8 @@ static bool add_match(struct matches *matches, const struct fr_job *job)
     return true;
 }
 
-static int compare_texts(const char *a, const char *b)
-{
-    return strcmp(a ? a : "", b ? b : "");
-}
-
-/* One comparison per column that can be sorted by; equal jobs keep the newest first. */
-#define DEFINE_COMPARE(column, expression)                                                     \
-    static int compare_##column(const void *left, const void *right)                           \
-    {                                                                                          \
-        const struct fr_job *a = *(const struct fr_job *const *)left;                          \
-        const struct fr_job *b = *(const struct fr_job *const *)right;                         \
-        int order = (expression);                                                              \
-        return order ? order : (a->id < b->id) - (a->id > b->id);                              \
-    }
-
-DEFINE_COMPARE(id, (a->id > b->id) - (a->id < b->id))
-DEFINE_COMPARE(name, compare_texts(a->name, b->name))
-DEFINE_COMPARE(state, (int)a->state - (int)b->state)
-DEFINE_COMPARE(result, compare_texts(fr_result_word(a->result), fr_result_word(b->result)))
-DEFINE_COMPARE(userid, (a->userid > b->userid) - (a->userid < b->userid))
-DEFINE_COMPARE(urgency, (a->urgency > b->urgency) - (a->urgency < b->urgency))
-DEFINE_COMPARE(priority, (a->priority > b->priority) - (a->priority < b->priority))
-DEFINE_COMPARE(ntasks, (a->ntasks > b->ntasks) - (a->ntasks < b->ntasks))
-DEFINE_COMPARE(ncores, (a->ncores > b->ncores) - (a->ncores < b->ncores))
-DEFINE_COMPARE(nnodes, (a->nnodes > b->nnodes) - (a->nnodes < b->nnodes))
-DEFINE_COMPARE(nodelist, compare_texts(a->nodelist, b->nodelist))
-DEFINE_COMPARE(duration, (a->duration > b->duration) - (a->duration < b->duration))
-DEFINE_COMPARE(t_submit, (a->t_submit > b->t_submit) - (a->t_submit < b->t_submit))
-DEFINE_COMPARE(t_run, (a->t_run > b->t_run) - (a->t_run < b->t_run))
-DEFINE_COMPARE(t_inactive, (a->t_inactive > b->t_inactive) - (a->t_inactive < b->t_inactive))
-DEFINE_COMPARE(returncode, fr_job_returncode(a) - fr_job_returncode(b))
-
-static const struct {
-    const char *column;
-    compare_f compare;
-} orders[] = {
-    {"id", compare_id},
-    {"jobid", compare_id},
-    {"name", compare_name},
-    {"state", compare_state},
-    {"result", compare_result},
-    {"userid", compare_userid},
-    {"username", compare_userid},
-    {"urgency", compare_urgency},
-    {"priority", compare_priority},
-    {"ntasks", compare_ntasks},
-    {"ncores", compare_ncores},
-    {"nnodes", compare_nnodes},
-    {"nodelist", compare_nodelist},
-    {"duration", compare_duration},
-    {"t_submit", compare_t_submit},
-    {"t_run", compare_t_run},
-    {"t_inactive", compare_t_inactive},
-    {"returncode", compare_returncode},
-};
-
 /* The column that the first order[…] names, by its data source; NULL: the table's own order. */
-static compare_f wanted_order(const struct fr_req *req)
+static fr_order_f wanted_order(const struct fr_req *req)
 {
     char parameter[64];
     long column = fr_param_count(req, "order[0][column]", -1);
@@ -135,10 +60,7 @@ static compare_f wanted_order(const struct fr_req *req)
         return NULL;
     snprintf(parameter, sizeof parameter, "columns[%ld][data]", column);
     const char *data = fr_req_query(req, parameter);
-    for (size_t i = 0; data && i < sizeof orders / sizeof *orders; i++)
-        if (strcmp(orders[i].column, data) == 0)
-            return orders[i].compare;
-    return NULL;
+    return data ? fr_order_find(data) : NULL;
 }
 
 static void put_rows(struct fr_api *api, const struct matches *matches, size_t start,
@@ -161,7 +83,7 @@ static void reply_rows(struct fr_req *req, struct matches *matches, size_t total
     size_t start = (size_t)fr_param_count(req, "start", 0);
     size_t length = (size_t)fr_param_count(req, "length", LENGTH_MAX);
     const char *dir = fr_req_query(req, "order[0][dir]");
-    compare_f compare = wanted_order(req);
+    fr_order_f compare = wanted_order(req);
     size_t rest = start < matches->count ? matches->count - start : 0;
     size_t rows = rest < length ? rest : length;
 
@@ -188,7 +110,7 @@ void fr_handle_search(struct fr_req *req)
         return;
     struct fr_table_walk walk = fr_table_walk(table, FR_STATES_ALL);
     while ((job = fr_table_next(&walk))) {
-        if (job_matches(job, what) && !add_match(&matches, job)) {
+        if (fr_filter_contains(job, what) && !add_match(&matches, job)) {
             free(matches.jobs);
             fr_reply_no_memory(req);
             return;

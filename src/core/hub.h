@@ -104,6 +104,9 @@ void fr_hub_unsubscribe(struct fr_subscription *subscription); /* NULL is allowe
 /* The sequence number of the latest event, 0 before the first. */
 uint64_t fr_hub_seq(const struct fr_hub *hub);
 
+/* A number of this run of the daemon beside this instance. */
+uint64_t fr_hub_epoch(const struct fr_hub *hub);
+
 /* Room for a cursor with its NUL. */
 #define FR_CURSOR_TEXT 80
 

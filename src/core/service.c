@@ -17,6 +17,7 @@ struct fr_service {
     struct fr_engine *engine;
     struct fr_hub *hub;
     struct fr_keys *keys;
+    uint64_t version;
     double caught_up; /* when the engine's backlog was in last; 0: not yet */
     /*
      * Reads are answered from `table`. A backlog is read into `loading`, which takes its place
@@ -151,6 +152,7 @@ static void on_caught_up(void *arg)
     if (service->ready)
         fr_hub_tell(service->hub, &(struct fr_news){.kind = FR_NEWS_BACK});
     fr_table_free(old);
+    service->version++;
     if (!service->ready) {
         service->ready = true;
         service->hooks.ready(service->hooks.arg);
@@ -161,6 +163,7 @@ static void on_purged(void *arg, const uint64_t *ids, size_t count)
 {
     struct fr_service *service = arg;
 
+    service->version++;
     for (size_t i = 0; i < count; i++) {
         fr_table_remove(service->table, ids[i]);
         if (service->loading)
@@ -307,6 +310,11 @@ struct fr_keys *fr_service_keys(const struct fr_service *service)
 double fr_service_caught_up(const struct fr_service *service)
 {
     return service->caught_up;
+}
+
+uint64_t fr_service_version(const struct fr_service *service)
+{
+    return service->version;
 }
 
 bool fr_service_is_ready(const struct fr_service *service)

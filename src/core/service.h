@@ -52,6 +52,9 @@ struct fr_keys *fr_service_keys(const struct fr_service *service);
 /* When the engine's backlog was in last, seconds since the epoch; 0: not yet. */
 double fr_service_caught_up(const struct fr_service *service);
 
+/* Rises when jobs changed without an event: the table was replaced, or some were purged. */
+uint64_t fr_service_version(const struct fr_service *service);
+
 /* The first backlog of this instance is in. */
 bool fr_service_is_ready(const struct fr_service *service);
 /* A backlog is being read: news may run ahead of the table. */

@@ -399,3 +399,28 @@ const struct fr_job *fr_table_next(struct fr_table_walk *walk)
     }
     return NULL;
 }
+
+struct fr_table_place fr_table_place(const struct fr_table *table, const struct fr_job *job)
+{
+    const struct entry *entry = lookup(table, job->id);
+
+    return (struct fr_table_place){.group = entry->group, .key = entry->key, .id = job->id};
+}
+
+void fr_table_walk_after(struct fr_table_walk *walk, const struct fr_table_place *place)
+{
+    if (place->group < 0 || place->group >= GROUPS)
+        return;
+    const struct array *array = &walk->table->groups[place->group];
+    size_t below = place_of(array, place->key, place->id);
+
+    walk->group = place->group;
+    if (place->group == GROUP_WAITING) {
+        const struct slot *slot = array->slots + array->first + below;
+        bool is_there =
+            below < array->count && slot->id == place->id && slot->key == place->key;
+        walk->next = below + is_there;
+    } else {
+        walk->next = array->count - below;
+    }
+}

@@ -67,4 +67,17 @@ struct fr_table_walk {
 struct fr_table_walk fr_table_walk(const struct fr_table *table, int states);
 const struct fr_job *fr_table_next(struct fr_table_walk *walk);
 
+/* A job's place in the order of listing, which outlives the job. */
+struct fr_table_place {
+    int group;
+    double key;
+    uint64_t id;
+};
+
+/* Where a job of this table stands. */
+struct fr_table_place fr_table_place(const struct fr_table *table, const struct fr_job *job);
+
+/* Lets a walk that has not begun begin after a place; costs a binary search. */
+void fr_table_walk_after(struct fr_table_walk *walk, const struct fr_table_place *place);
+
 #endif

@@ -97,7 +97,8 @@ struct fr_req {
     uint64_t bytes; /* of the reply's body */
     uint64_t held;  /* its share of the server's reply_bytes */
     struct fr_stream *stream;
-    uint64_t started; /* uv_hrtime() */
+    uint64_t started;           /* uv_hrtime() */
+    char etag[FR_ETAG_MAX + 1]; /* "": none */
     char id[FR_ID_MAX + 1];
 };
 

@@ -2,6 +2,7 @@
 #include "http/message.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -158,6 +159,11 @@ int fr_req_set_header(struct fr_req *req, const char *name, const char *value)
     return fr_buf_status(&req->headers) < 0 ? -ENOMEM : 0;
 }
 
+void fr_req_set_etag(struct fr_req *req, const char *etag)
+{
+    (void)snprintf(req->etag, sizeof req->etag, "%s", etag);
+}
+
 static void add_headers(struct fr_req *req, struct MHD_Response *response)
 {
     if (req->headers.len == 0 || fr_buf_status(&req->headers) < 0)
@@ -185,6 +191,8 @@ void fr_req_answer(struct fr_req *req, unsigned int status, const char *content_
         (void)MHD_add_response_header(response, "Content-Type", content_type);
     (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     (void)MHD_add_response_header(response, "X-Request-ID", req->id);
+    if (req->etag[0] && (status < 300 || status == 304))
+        (void)MHD_add_response_header(response, "ETag", req->etag);
     add_headers(req, response);
     if (req->conn->server->stopping)
         (void)MHD_add_response_header(response, "Connection", "close");

@@ -96,6 +96,10 @@ void *fr_req_data(const struct fr_req *req);
  */
 int fr_req_set_header(struct fr_req *req, const char *name, const char *value);
 
+/* Sets the reply's ETag; cut at FR_ETAG_MAX bytes. Cheaper than fr_req_set_header(). */
+#define FR_ETAG_MAX 63
+void fr_req_set_etag(struct fr_req *req, const char *etag);
+
 /*
  * Says how many bytes are held for this request's reply, in place of what was said before;
  * fr_req_reply() does so by itself. 0, or -ENOBUFS (and nothing is changed) if all replies

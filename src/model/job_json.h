@@ -19,6 +19,17 @@
  */
 void fr_job_json(const struct fr_job *job, double now, const char *why, struct fr_buf *out);
 
+/* The names of all members that an object of fr_job_json() can have. */
+extern const char *const fr_job_json_fields[];
+extern const size_t fr_job_json_nfields;
+
+/*
+ * Appends of a job's object, as fr_job_json() writes it (NUL-terminated), the members with
+ * these names.
+ */
+void fr_job_json_pick(const char *json, const char *const *fields, size_t count,
+                      struct fr_buf *out);
+
 /* Room for the text of fr_job_why(). */
 #define FR_JOB_WHY_MAX 512
 

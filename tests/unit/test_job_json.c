@@ -256,13 +256,53 @@ static void test_full_buffer(void **state)
     fr_job_free(job);
 }
 
+/* Every member that is written has a name in the list, and can be picked alone. */
+static void test_fields(void **state)
+{
+    struct fr_job *job = fr_job_create(7);
+    struct fr_buf whole = FR_BUF_INIT(1 << 20), picked = FR_BUF_INIT(1 << 20);
+
+    assert_non_null(job);
+    job->userid = 0;
+    job->state = FR_STATE_INACTIVE;
+    job->exception_severity = 0;
+    job->t_submit = job->t_depend = job->t_priority = job->t_sched = 1e9;
+    job->t_run = job->t_cleanup = job->t_inactive = 1e9;
+    job->ntasks = job->ncores = job->ngpus = 1;
+    job->annotations = strdup("{\"a\":[1,{\"b\":\"},\\\"\"}]}");
+    char **texts[] = {&job->name,           &job->command,       &job->cwd,
+                      &job->queue,          &job->bank,          &job->project,
+                      &job->exception_type, &job->exception_note};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        *texts[i] = strdup("a,\"b\"}");
+    fr_job_json(job, 2e9, NULL, &whole);
+    json_t *object = json_loads(whole.data, 0, NULL);
+    assert_int_equal(json_object_size(object), fr_job_json_nfields);
+    for (size_t i = 0; i < fr_job_json_nfields; i++) {
+        fr_buf_reset(&picked);
+        fr_job_json_pick(whole.data, &fr_job_json_fields[i], 1, &picked);
+        json_t *one = json_loads(picked.data, 0, NULL);
+        assert_int_equal(json_object_size(one), 1);
+        assert_true(json_equal(json_object_get(one, fr_job_json_fields[i]),
+                               json_object_get(object, fr_job_json_fields[i])));
+        json_decref(one);
+    }
+    fr_buf_reset(&picked);
+    fr_job_json_pick(whole.data, fr_job_json_fields, fr_job_json_nfields, &picked);
+    assert_string_equal(picked.data, whole.data);
+    json_decref(object);
+    fr_buf_done(&whole);
+    fr_buf_done(&picked);
+    fr_job_free(job);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_new_job),         cmocka_unit_test(test_running_job),
         cmocka_unit_test(test_finished_job),    cmocka_unit_test(test_user_without_a_name),
         cmocka_unit_test(test_times_are_exact), cmocka_unit_test(test_why),
-        cmocka_unit_test(test_full_buffer),
+        cmocka_unit_test(test_full_buffer),     cmocka_unit_test(test_fields),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

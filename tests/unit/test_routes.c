@@ -85,7 +85,7 @@ static void test_table_is_sound(void **state)
     for (size_t i = 0; i < count; i++) {
         assert_non_null(routes[i].handle);
         assert_true(strlen(routes[i].summary) > 0);
-        assert_true(routes[i].nparams <= 16);
+        assert_true(routes[i].nparams <= FR_ROUTE_PARAMS_MAX);
         assert_true(!routes[i].bare || strncmp(routes[i].path, "/v1/", 4) == 0);
         /* what changes something needs more than reading */
         assert_true(routes[i].method == FR_GET || routes[i].role >= FR_ROLE_SUBMIT);

@@ -228,6 +228,42 @@ static void test_random(void **state)
     fr_table_free(table);
 }
 
+/* From each place the walk goes on with the next one, also when the job has left. */
+static void test_places(void **state)
+{
+    struct fr_table *table;
+    struct fr_job const *job;
+    uint64_t ids[64];
+    struct fr_table_place places[64];
+    size_t count = 0;
+
+    assert_int_equal(fr_table_create(&table), 0);
+    for (uint64_t id = 1; id <= 60; id++)
+        add(table, id,
+            id % 3 == 0   ? FR_STATE_SCHED
+            : id % 3 == 1 ? FR_STATE_RUN
+                          : FR_STATE_INACTIVE,
+            (double)(id / 6), (int)(id % 5));
+    assert_int_equal(fr_table_settle(table), 0);
+    struct fr_table_walk walk = fr_table_walk(table, FR_STATES_ALL);
+    while ((job = fr_table_next(&walk))) {
+        places[count] = fr_table_place(table, job);
+        ids[count++] = job->id;
+    }
+    assert_int_equal(count, 60);
+    for (int gone = 0; gone < 2; gone++)
+        for (size_t i = 0; i + 1 < count; i++) {
+            if (gone)
+                fr_table_remove(table, ids[i]);
+            walk = fr_table_walk(table, FR_STATES_ALL);
+            fr_table_walk_after(&walk, &places[i]);
+            for (size_t k = i + 1; k < count; k++)
+                assert_int_equal(fr_table_next(&walk)->id, ids[k]);
+            assert_null(fr_table_next(&walk));
+        }
+    fr_table_free(table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +271,7 @@ int main(void)
         cmocka_unit_test(test_priority_moves_a_waiting_job),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_invalidate_removes),
+        cmocka_unit_test(test_places),
         cmocka_unit_test(test_random),
     };
 
