@@ -122,8 +122,9 @@ static void refuse(void *arg, struct fr_req *req, unsigned int status,
 static void log_access(void *arg, const struct fr_req *req, unsigned int status, uint64_t bytes,
                        double seconds)
 {
-    const struct fr_api *api = arg;
+    struct fr_api *api = arg;
 
+    fr_stats_note_request(&api->stats, status, seconds);
     if (api->access_log)
         fr_log_info("%s %s \"%s %s\" %u %llu %.3fms %s", fr_req_peer(req)->address,
                     fr_req_user(req)[0] ? fr_req_user(req) : "-", fr_req_method_word(req),
@@ -152,7 +153,8 @@ int fr_api_create(uv_loop_t *loop, const struct fr_api_options *options, struct 
         api->cwd = strdup("/"); /* the daemon's own directory was removed */
     LIST_INIT(&api->held);
     if (!api->cwd || fr_api_watch_held(api) < 0 || fr_senders_init(api) < 0 ||
-        fr_readers_create(api, &api->readers) < 0) {
+        fr_readers_create(api, &api->readers) < 0 ||
+        fr_stats_init(&api->stats, api->service) < 0) {
         fr_api_free(api);
         return -ENOMEM;
     }
@@ -168,6 +170,7 @@ void fr_api_free(struct fr_api *api)
     fr_timer_free(api->beat_timer);
     fr_timer_free(api->held_timer);
     fr_finished_done(&api->finished);
+    fr_stats_done(&api->stats);
     free(api->cwd);
     free(api);
 }

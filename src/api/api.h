@@ -12,6 +12,7 @@
 #include <sys/queue.h>
 
 #include "api/finished.h"
+#include "api/stats.h"
 #include "base/loop.h"
 #include "core/auth.h"
 #include "core/service.h"
@@ -42,6 +43,7 @@ struct fr_api {
     LIST_HEAD(fr_senders, fr_sender) senders; /* open streams (sender.h) */
     struct fr_timer *beat_timer;
     struct fr_readers *readers; /* those of them that tell events (reader.h) */
+    struct fr_stats stats;
 };
 
 /* What is known of a request once it is admitted: the request's data (fr_req_data()). */

@@ -19,9 +19,6 @@
 #include "model/fluid.h"
 #include "model/job_json.h"
 
-/* Bytes that most jobs fit in. */
-#define ONE_JOB 3000
-
 bool fr_jobs_read_id(struct fr_req *req, uint64_t *ret_id)
 {
     struct fr_error err;
@@ -108,7 +105,6 @@ static void reply_job(struct fr_req *req, uint64_t id, unsigned int status)
     char tag[FR_TAG_TEXT];
     if (status == 200 && fr_tag_answers(req, fr_tag_of_job(req, job, tag)))
         return;
-    (void)fr_buf_reserve(&body, ONE_JOB); /* at once, not by doubling */
     fr_jobs_put_or_id(api, id, job, &body);
     fr_reply_json(req, status, &body);
 }

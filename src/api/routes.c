@@ -108,6 +108,12 @@ static const struct fr_param post_params[] = {
     {"dry_run", FR_PARAM_BOOL, "Submit nothing; say whether and why (not) the job could run."},
     WAIT_PARAMS};
 
+static const struct fr_param cancel_many_params[] = {
+    FILTER_PARAMS,
+    TIME_PARAMS,
+    {"reason", FR_PARAM_TEXT, "Why, as the note of each job's exception."},
+};
+
 static const struct fr_param kill_params[] = {
     {"signal", FR_PARAM_TEXT, "A signal's name or number; SIGTERM if not given."},
 };
@@ -126,6 +132,12 @@ static const struct fr_param jobspec_params[] = {
 
 static const struct fr_param drain_params[] = {
     {"reason", FR_PARAM_TEXT, "Why, for whoever looks at the node."},
+};
+
+static const struct fr_param stats_params[] = {
+    {"history", FR_PARAM_TIMEOUT,
+     "With the points of that long a past, such as 1h; one every "
+     "ten seconds, an hour at most."},
 };
 
 static const struct fr_param cancel_params[] = {
@@ -176,6 +188,16 @@ static const struct fr_route routes[] = {
      .reply = "JobSearch",
      PARAMS(search_params),
      .handle = fr_handle_search},
+    {.method = FR_POST,
+     .path = "/v1/jobs/cancel",
+     .bare = true,
+     .role = FR_ROLE_SUBMIT,
+     .id = "cancelJobs",
+     .summary = "Ask for many jobs to be cancelled, by ids or by what a list filters by.",
+     .body = "CancelManyRequest",
+     .reply = "CancelledMany",
+     PARAMS(cancel_many_params),
+     .handle = fr_handle_cancel_many},
     {.method = FR_GET,
      .path = "/v1/jobs/{id}",
      .bare = true,
@@ -290,6 +312,22 @@ static const struct fr_route routes[] = {
      PARAMS(events_params),
      .handle = fr_handle_all_events},
     {.method = FR_GET,
+     .path = "/v1/jobs/{id}/output/stdout",
+     .bare = true,
+     .role = FR_ROLE_READ,
+     .id = "getStdout",
+     .summary = "The bytes that a job has written to its standard output; takes Range.",
+     .reply = "application/octet-stream",
+     .handle = fr_handle_stdout},
+    {.method = FR_GET,
+     .path = "/v1/jobs/{id}/output/stderr",
+     .bare = true,
+     .role = FR_ROLE_READ,
+     .id = "getStderr",
+     .summary = "The bytes that a job has written to its standard error; takes Range.",
+     .reply = "application/octet-stream",
+     .handle = fr_handle_stderr},
+    {.method = FR_GET,
      .path = "/v1/nodes",
      .bare = true,
      .role = FR_ROLE_READ,
@@ -331,6 +369,21 @@ static const struct fr_route routes[] = {
      .summary = "What runs here: version, engine, instance, size, and who you are.",
      .reply = "Service",
      .handle = fr_handle_service},
+    {.method = FR_GET,
+     .path = "/v1/stats",
+     .role = FR_ROLE_READ,
+     .id = "getStats",
+     .summary = "Jobs by state, cores and GPUs in use, throughput, and how that was.",
+     .reply = "Stats",
+     PARAMS(stats_params),
+     .handle = fr_handle_stats},
+    {.method = FR_GET,
+     .path = "/metrics",
+     .role = FR_ROLE_READ,
+     .id = "getMetrics",
+     .summary = "Counts and gauges in the form of OpenMetrics.",
+     .reply = "application/openmetrics-text",
+     .handle = fr_handle_metrics},
     {.method = FR_POST,
      .path = "/v1/service/stop",
      .bare = true,

@@ -60,8 +60,11 @@ void fr_wait_check(const char *name, const char *value, struct fr_problems *prob
 
 void fr_wait_check_timeout(const char *name, const char *value, struct fr_problems *problems)
 {
+    char pointer[80];
+
+    snprintf(pointer, sizeof pointer, "?%.64s", name);
     if (read_timeout(value) < 0)
-        fr_problems_add(problems, FR_CODE_INVALID, "?timeout",
+        fr_problems_add(problems, FR_CODE_INVALID, pointer,
                         "%s must be seconds or a text such as 90s or 5m, at most %.0f s, not "
                         "\"%.64s\"",
                         name, TIMEOUT_MAX, value);

@@ -316,6 +316,15 @@ void fr_hub_unsubscribe(struct fr_subscription *sub)
         unlink_subscription(sub);
 }
 
+size_t fr_hub_subscribers(const struct fr_hub *hub)
+{
+    size_t count = 0;
+
+    for (const struct fr_subscription *sub = hub->head.next; sub != &hub->head; sub = sub->next)
+        count += sub->cb != NULL;
+    return count;
+}
+
 /* --- reading --- */
 
 uint64_t fr_hub_seq(const struct fr_hub *hub)

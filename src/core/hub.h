@@ -101,6 +101,9 @@ struct fr_subscription *fr_hub_subscribe(struct fr_hub *hub, uint64_t id, fr_hub
                                          void *arg);
 void fr_hub_unsubscribe(struct fr_subscription *subscription); /* NULL is allowed */
 
+/* How many subscriptions there are. */
+size_t fr_hub_subscribers(const struct fr_hub *hub);
+
 /* The sequence number of the latest event, 0 before the first. */
 uint64_t fr_hub_seq(const struct fr_hub *hub);
 

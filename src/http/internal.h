@@ -87,7 +87,7 @@ struct fr_req {
     struct fr_buf body;
     uint64_t overflow;     /* bytes of the body beyond the limit, thrown away */
     struct fr_buf headers; /* of the reply: name NUL value NUL … */
-    char *user;
+    const char *user;      /* borrowed, as long as the data */
     void *data;
     void (*free_data)(void *data);
     void (*gone)(void *arg);

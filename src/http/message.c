@@ -2,7 +2,6 @@
 #include "http/message.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,12 +104,7 @@ char *fr_req_take_body(struct fr_req *req, size_t *ret_len)
 
 void fr_req_set_user(struct fr_req *req, const char *user)
 {
-    char *copy = strdup(user);
-
-    if (!copy)
-        return;
-    free(req->user);
-    req->user = copy;
+    req->user = user;
 }
 
 const char *fr_req_user(const struct fr_req *req)
@@ -161,7 +155,10 @@ int fr_req_set_header(struct fr_req *req, const char *name, const char *value)
 
 void fr_req_set_etag(struct fr_req *req, const char *etag)
 {
-    (void)snprintf(req->etag, sizeof req->etag, "%s", etag);
+    const size_t len = strnlen(etag, FR_ETAG_MAX);
+
+    memcpy(req->etag, etag, len);
+    req->etag[len] = '\0';
 }
 
 static void add_headers(struct fr_req *req, struct MHD_Response *response)
@@ -287,6 +284,5 @@ void fr_req_free(struct fr_req *req)
         MHD_destroy_response(req->response);
     fr_buf_done(&req->body);
     fr_buf_done(&req->headers);
-    free(req->user);
     free(req);
 }

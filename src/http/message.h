@@ -79,7 +79,8 @@ const char *fr_req_body(const struct fr_req *req, size_t *ret_len);
 char *fr_req_take_body(struct fr_req *req, size_t *ret_len);
 
 /*
- * Remembers who asks, for the access log and for handlers. Copied; "" until set.
+ * Remembers who asks, for the access log and for handlers; "" until set. Borrowed: must live as
+ * long as the request, as what fr_req_set_data() keeps does.
  */
 void fr_req_set_user(struct fr_req *req, const char *user);
 const char *fr_req_user(const struct fr_req *req);

@@ -158,3 +158,36 @@ def test_head(daemon):
     for path in ("output", "output/stream"):
         reply = daemon.request("HEAD", f"/v1/jobs/{job['jobid']}/{path}")
         assert (reply.status_code, reply.content) == (200, b"")
+
+
+# The raw bytes
+
+
+@pytest.fixture(scope="module")
+def raw(daemon):
+    """A job that wrote bytes that are no text."""
+    jobid = daemon.submit(["sh", "-c", r"printf 'a\377b\000c'; printf 'error\n' >&2"])
+    daemon.wait_end(jobid)
+    return jobid
+
+
+def test_raw(daemon, raw):
+    reply = daemon.get(f"/v1/jobs/{raw}/output/stdout")
+    assert (reply.status_code, reply.content) == (200, b"a\xffb\0c")
+    assert reply.headers["Content-Type"] == "application/octet-stream"
+    assert "attachment" in reply.headers["Content-Disposition"]
+    assert daemon.get(f"/v1/jobs/{raw}/output/stderr").content == b"error\n"
+    assert daemon.get("/v1/jobs/ƒ1111111/output/stdout").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "wanted, status, content, told",
+    [("bytes=0-0", 206, b"a", "bytes 0-0/5"), ("bytes=3-", 206, b"\0c", "bytes 3-4/5"),
+     ("bytes=-2", 206, b"\0c", "bytes 3-4/5"), ("bytes=5-", 416, None, "bytes */5"),
+     ("bytes=0-1,3-4", 200, b"a\xffb\0c", None)],
+)  # fmt: skip
+def test_ranges(daemon, raw, wanted, status, content, told):
+    reply = daemon.get(f"/v1/jobs/{raw}/output/stdout", headers={"Range": wanted})
+    assert reply.status_code == status
+    assert content is None or reply.content == content
+    assert reply.headers.get("Content-Range") == told

@@ -160,3 +160,43 @@ def test_queues(daemon, features):
 def test_why_a_job_waits(daemon):
     held = daemon.submit("true", urgency=0)
     assert "held" in wait_for("the reason is there", lambda: daemon.job(held)["why"])
+
+
+# Many at once
+
+
+def cancel(daemon, **body):
+    reply = daemon.post("/v1/jobs/cancel", json=body)
+    assert reply.status_code == 200, reply.text
+    return reply.json()
+
+
+def test_cancel_by_filter(daemon):
+    kept = daemon.submit("true", name="kept", urgency=0)
+    gone = [daemon.submit("true", name=f"gone-{i}", urgency=0) for i in range(5)]
+    result = cancel(daemon, name="gone-*", reason="tidy up")
+    assert (result["cancelled"], result["refused"]) == (5, [])
+    for jobid in gone:
+        job = daemon.wait_end(jobid)
+        assert (job["result"], job["exception"]["note"]) == ("CANCELED", "tidy up")
+    assert daemon.job(kept)["state"] != "INACTIVE"
+    assert cancel(daemon, state="active")["cancelled"] == 1
+    assert daemon.wait_end(kept)["result"] == "CANCELED"
+
+
+def test_cancel_by_ids(daemon, ended):
+    held = daemon.submit("true", urgency=0)
+    result = cancel(daemon, ids=[held, ended, 12345])
+    assert result["cancelled"] == 1
+    assert {entry["code"] for entry in result["refused"]} == {"job-inactive", "job-not-found"}
+    assert ended in [entry["jobid"] for entry in result["refused"]]
+    reply = daemon.post(f"/v1/jobs/cancel?ids={ended}")
+    assert reply.json()["refused_count"] == 1
+
+
+def test_cancel_says_what_it_needs(daemon):
+    check_problem(daemon.post("/v1/jobs/cancel"), 400, "invalid")
+    check_problem(daemon.post("/v1/jobs/cancel", json={"reason": "x"}), 400, "invalid")
+    check_problem(daemon.post("/v1/jobs/cancel", json={"stat": "x"}), 400, "unknown-field")
+    check_problem(daemon.post("/v1/jobs/cancel", json={"state": 3}), 400, "invalid")
+    check_problem(daemon.post("/v1/jobs/cancel", json={"ids": [[]]}), 400, "invalid")

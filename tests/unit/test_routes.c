@@ -76,6 +76,24 @@ static void test_literals_win(void **state)
     refuse(FR_GET, "/v1/jobs/submit", -ENOTSUP, FR_POST);
 }
 
+/* A literal path is found whatever the method, although a pattern matches it too. */
+static void test_literals_come_first(void **state)
+{
+    size_t count;
+    const struct fr_route *routes = fr_routes(&count);
+    const struct fr_route *route = NULL;
+    char param[16];
+    int allow;
+
+    for (size_t i = 0; i < count; i++)
+        if (!strchr(routes[i].path, '{') &&
+            fr_route_find(FR_METHOD_OTHER, routes[i].path, &route, param, sizeof param,
+                          &allow) == -ENOTSUP)
+            assert_int_equal(
+                fr_route_find(FR_DELETE, routes[i].path, &route, param, sizeof param, &allow),
+                -ENOTSUP);
+}
+
 static void test_table_is_sound(void **state)
 {
     size_t count;
@@ -97,9 +115,8 @@ static void test_table_is_sound(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_found),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_literals_win),
+        cmocka_unit_test(test_found),          cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_literals_win),   cmocka_unit_test(test_literals_come_first),
         cmocka_unit_test(test_table_is_sound),
     };
 
