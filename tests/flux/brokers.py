@@ -2,6 +2,7 @@
 """A Flux instance to be broken, and a look into it by Flux's own Python bindings."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -56,6 +57,7 @@ class Broker:
         self.uri = f"local://{self.socket}"
         self.process = None
         self.pid = None
+        self.rundir = None
         self.stderr = None
         self._handle = None
 
@@ -80,6 +82,7 @@ class Broker:
         if self.size > 1:
             self.uri = ready.read_text().strip()
         self.pid = int(self.run("flux", "getattr", "broker.pid"))
+        self.rundir = self.run("flux", "getattr", "rundir").strip()
         return self
 
     # Breaking it
@@ -91,6 +94,7 @@ class Broker:
         self.process.wait(LIMIT)
         if shell and alive(shell):
             os.kill(shell, signal.SIGKILL)
+        shutil.rmtree(self.rundir, ignore_errors=True)
         self._closed()
 
     def freeze(self):

@@ -311,9 +311,11 @@ static int read_answers(struct fr_flux_request *request)
                             "Flux cannot tell its nodes: %s.", fr_flux_why(state, errno));
     request->nodes = calloc(1, sizeof *request->nodes);
     rc = request->nodes ? build(status, all, down, allocated, request->nodes) : -ENOMEM;
-    if (rc < 0)
+    if (rc < 0) {
+        fr_flux_nodes_free(fr_take(request->nodes)); /* half a picture is none */
         return fr_error_set(&request->err, -rc, FR_CODE_INTERNAL,
                             "What Flux tells of its nodes cannot be read: %s.", strerror(-rc));
+    }
     return 0;
 }
 
