@@ -290,7 +290,8 @@ void fr_hub_publish(struct fr_hub *hub, const struct fr_news *news)
 {
     if (!hub->loading)
         hub->time = fr_time_now();
-    keep(hub, news, hub->time);
+    /* Where the number is enough, a cursor is the same text in every run of the daemon. */
+    keep(hub, news, hub->epoch ? hub->time : news->event->timestamp);
     fr_hub_tell(hub, news);
 }
 
@@ -369,7 +370,8 @@ const char *fr_hub_cursor(const struct fr_hub *hub, uint64_t seq, char *buf)
 
 const char *fr_hub_cursor_at(const struct fr_hub *hub, uint64_t position, char *buf)
 {
-    if (position >= hub->end)
+    /* Where time counts, that of the latest event may be long past. */
+    if (position >= hub->end && (hub->epoch || hub->first == hub->end))
         return fr_hub_cursor(hub, hub->seq, buf);
     if (position <= hub->first)
         return format_cursor(hub, hub->gone_seq, hub->gone_time, buf);

@@ -14,11 +14,13 @@ from .errors import (
     ConflictError,
     FluxRestfulError,
     ForbiddenError,
+    GoneError,
     LostConnectionError,
     NotFoundError,
     UnauthorizedError,
     UnavailableError,
 )
+from .streams import OutputPiece
 from .version import __version__
 
 __all__ = [
@@ -27,8 +29,10 @@ __all__ = [
     "FluxRestfulClient",
     "FluxRestfulError",
     "ForbiddenError",
+    "GoneError",
     "LostConnectionError",
     "NotFoundError",
+    "OutputPiece",
     "UnauthorizedError",
     "UnavailableError",
     "__version__",

@@ -12,6 +12,7 @@ from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from .errors import FluxRestfulError, LostConnectionError, from_reply
+from .streams import Follower, OutputPiece, Repeats, output_piece
 from .version import __version__
 
 DEFAULT_HOST = "http://127.0.0.1:5000"
@@ -21,6 +22,7 @@ Command = Union[str, Sequence[Any]]
 
 _FIRST_PAUSE = 0.2  # seconds before a read is tried again; doubles each time
 _LONGEST_PAUSE = 5.0
+_LONGEST_WAIT = 30.0  # seconds that one request of wait() may take
 
 
 def _base_url(host: str) -> str:
@@ -256,6 +258,76 @@ class FluxRestfulClient:
             if reply.status_code != 200:
                 raise self._refusal(reply)
             yield from self._lines(reply)
+
+    def follow_output(
+        self,
+        jobid: JobId,
+        stream: Optional[str] = None,
+        rank: Optional[int] = None,
+        patience: float = 120.0,
+    ) -> Iterator[OutputPiece]:
+        """Yields what a job writes, as it comes, and last how the job ended.
+
+        Each is an OutputPiece: ``stream`` is "stdout" or "stderr" with the bytes in ``data``,
+        or "exit", the last one, with returncode, signal, exception and result in ``info``.
+        stream and rank ask for one stream or one task alone.
+
+        A connection that breaks is made anew and goes on at the byte where it broke off.
+        patience is for how many seconds there may be no server before that is an error.
+        """
+        query = _parameters({"stream": stream, "rank": rank})
+        path = _job_path(jobid, "/output/stream")
+        for event in Follower(self, path, query, None, patience):
+            if event.kind in ("stdout", "stderr", "redirect", "exit"):
+                yield output_piece(event)
+            if event.kind == "exit":
+                return
+
+    # Events
+
+    def events(
+        self,
+        since: Optional[str] = None,
+        snapshot: bool = False,
+        patience: float = 120.0,
+        **filters: Any,
+    ) -> Iterator[Dict[str, Any]]:
+        """Yields every event of every job, as it happens, each once; it does not end.
+
+        since is the cursor of a list or of an event: those after it come first, so that
+        nothing is missed between a list and its events. "0" is from the oldest that is kept;
+        None from now on. With snapshot the jobs as they are come first, each as
+        ``{"snapshot": job}``. filters are the API's: state, name, event, ids, and so on.
+
+        A connection that breaks is made anew and goes on where it broke off. Raises a
+        GoneError when the server does not know any more what came after that: list again.
+        """
+        query = _parameters({**filters, "snapshot": snapshot or None})
+        repeats = Repeats()
+        for event in Follower(self, "/v1/events", query, since, patience):
+            if event.kind == "snapshot":
+                yield {"snapshot": event.data}
+            elif event.kind == "job" and not repeats.is_one(event.data):
+                yield event.data
+
+    def wait(self, jobid: JobId, timeout: Optional[float] = None) -> Dict[str, Any]:
+        """Waits until the job has ended and returns it, without asking again and again.
+
+        Raises TimeoutError if it has not ended after timeout seconds (None: no limit).
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = _LONGEST_WAIT if deadline is None else deadline - time.monotonic()
+            query = _parameters(
+                {"wait": "inactive", "timeout": f"{max(0.0, min(left, _LONGEST_WAIT)):.3f}"}
+            )
+            path = _job_path(jobid)
+            limits = (self.timeout, _LONGEST_WAIT + self.timeout)
+            job = self._json(self._retry(path, query, timeout=limits), "GET", path)
+            if job["state"] == "INACTIVE":
+                return job
+            if left <= 0:
+                raise TimeoutError(f"job {jobid} has not ended in {timeout} s: {job['state']}")
 
     # Nodes and the service
 

@@ -59,6 +59,10 @@ class ConflictError(FluxRestfulError):
     """The job is in a state that does not allow this (409)."""
 
 
+class GoneError(FluxRestfulError):
+    """The cursor is too old or of another instance (410): list again, follow from the list."""
+
+
 class UnavailableError(FluxRestfulError):
     """The server cannot do it now, but may later (429, 503); see ``retry_after``."""
 
@@ -78,6 +82,7 @@ _BY_STATUS = {
     403: ForbiddenError,
     404: NotFoundError,
     409: ConflictError,
+    410: GoneError,
     413: BadRequestError,
     415: BadRequestError,
     422: BadRequestError,
