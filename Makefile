@@ -31,6 +31,7 @@ check:
 bench: build
 	@tools/install-packages bench
 	$(PYTHON) tests/bench/bench.py build/flux-restd
+	$(PYTHON) tests/bench/events.py build
 
 fuzz:
 	@tools/install-packages build fuzz
@@ -58,7 +59,7 @@ help:
 	@echo 'make build      build/flux-restd and its client build/flux-rest'
 	@echo 'make test       every check and test; ends with a line that counts them'
 	@echo 'make check      the static checks alone'
-	@echo 'make bench      speed beside nginx, and memory'
+	@echo 'make bench      speed beside nginx, event streams, and memory'
 	@echo 'make fuzz       each fuzz harness for SECONDS=60'
 	@echo 'make soak       the fault tests with a thousand kills of the daemon'
 	@echo 'make format     format the C sources'

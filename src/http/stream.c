@@ -9,8 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Pieces that a reply to an HTTP/1.0 client is read in; others are as large as the pool. */
-enum { BLOCK = 16384 };
+/*
+ * Pieces that a reply to an HTTP/1.0 client is read in; others are as large as the pool. Each
+ * stream has that much memory set aside for it by libmicrohttpd, used or not.
+ */
+enum { BLOCK = 4096 };
 
 /* An empty queue larger than this gives its memory back. */
 enum { KEEP = 16384 };
