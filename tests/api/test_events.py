@@ -1,11 +1,22 @@
 # SPDX-License-Identifier: LGPL-3.0-only
 """GET /v1/events and a job's events as a stream."""
 
+import json
+import os
+import socket
 import threading
 
 import pytest
 import requests
-from restd import Daemon, FluxInstance, check_problem, skip_unless_possible, wait_for
+from restd import (
+    Daemon,
+    FluxInstance,
+    check_problem,
+    descendant,
+    read_to_end,
+    skip_unless_possible,
+    wait_for,
+)
 from sse import LINES, SSE, Stream
 
 # Those of every job that ends well, whatever the engine; others come in between.
@@ -332,4 +343,60 @@ def test_at_least_once_beside_flux(tmp_path):
         finally:
             daemon.finish()
     finally:
+        instance.stop()
+
+
+# Readers that do not read, and an engine that is not there
+
+
+def test_a_slow_reader_is_cut_off_and_comes_back(make_daemon):
+    """It is told so with the cursor to go on from, and costs neither memory nor other readers."""
+    daemon = make_daemon(args=["--events-max", "16M"]).start()
+    slow = socket.socket()
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    slow.settimeout(30)
+    slow.connect(("127.0.0.1", daemon.port))
+    slow.sendall(b"GET /v1/events HTTP/1.0\r\nAccept: application/x-ndjson\r\n\r\n")
+    with slow, Stream(daemon, "/v1/events", LINES) as quick:
+        next(quick)
+        wait_for("the slow one has begun", lambda: slow.recv(4096, socket.MSG_PEEK))
+        jobs = [{"command": ["true"], "urgency": 0, "name": f"j{i}"} for i in range(1000)]
+        count = 0
+        for _ in range(8):
+            reply = daemon.post("/v1/jobs", json=jobs)
+            assert reply.status_code < 300, reply.text
+            count += len(jobs)
+        told = 0
+        for kind, _, data in quick:
+            assert kind in ("job", "control", "heartbeat"), data
+            told += data.get("name") == "submit"
+            if told == count:
+                break
+        lines = read_to_end(slow).partition(b"\r\n\r\n")[2].splitlines()
+    last = json.loads(lines[-1])
+    assert last["control"] == "lagging" and last["reason"], last
+    events = [data for data in map(json.loads, lines[:-1]) if "control" not in data]
+    with Stream(daemon, "/v1/events", LINES, since=last["cursor"]) as stream:
+        events += [data for kind, data in stream.until("caught-up")[0] if kind == "job"]
+    assert sum(event["name"] == "submit" for event in events) == count
+    keys = [(event["id"], event["index"]) for event in events]
+    assert len(keys) == len(set(keys))
+
+
+def test_a_broker_that_is_gone(tmp_path):
+    """Open streams are told that the engine is lost, and go on being told what is known."""
+    skip_unless_possible("flux")
+    instance = FluxInstance(tmp_path)
+    daemon = Daemon(tmp_path / "daemon", "flux", instance=instance)
+    try:
+        daemon.start()
+        with Stream(daemon, "/v1/events") as stream:
+            next(stream)
+            os.kill(descendant(instance.process.pid, "flux-broker-0") or instance.process.pid, 9)
+            _, control = stream.until("lost")
+            assert control["reason"] and control["cursor"]
+        with Stream(daemon, "/v1/events") as stream:
+            assert next(stream)[0] == "lost"
+    finally:
+        daemon.finish()
         instance.stop()
