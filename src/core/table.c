@@ -25,16 +25,16 @@ struct array {
     size_t first, count, cap; /* slots[first] … slots[first + count - 1] are in use */
 };
 
-/* What the hash holds: the job, and where it stood when it was last put into an array. */
-struct entry {
-    struct fr_job *job;
+/* Where a job stands, as it is now. */
+struct stand {
     double key;
     enum group group;
+    int bit; /* of its state */
 };
 
 struct fr_table {
-    struct entry *entries; /* open addressing, linear probing; job NULL is empty */
-    size_t mask;           /* size - 1; size is a power of two */
+    struct fr_job **entries; /* open addressing, linear probing; NULL is empty */
+    size_t mask;             /* size - 1; size is a power of two */
     size_t count;
     size_t states[FR_STATE_BITS];
     struct array groups[GROUPS];
@@ -51,46 +51,46 @@ static size_t home_of(const struct fr_table *table, uint64_t id)
     return (size_t)(id >> 32) & table->mask;
 }
 
-static struct entry *lookup(const struct fr_table *table, uint64_t id)
+/* The place of the job with this id, or the empty one where it would go. */
+static struct fr_job **lookup(const struct fr_table *table, uint64_t id)
 {
     for (size_t i = home_of(table, id);; i = (i + 1) & table->mask) {
-        struct entry *entry = &table->entries[i];
-        if (!entry->job || entry->job->id == id)
+        struct fr_job **entry = &table->entries[i];
+        if (!*entry || (*entry)->id == id)
             return entry;
     }
 }
 
 static int grow_hash(struct fr_table *table)
 {
-    struct entry *old = table->entries;
+    struct fr_job **old = table->entries;
     size_t old_size = table->mask + 1;
 
     if ((table->count + 1) * 4 <= old_size * 3)
         return 0;
-    struct entry *entries = calloc(old_size * 2, sizeof *entries);
+    struct fr_job **entries = calloc(old_size * 2, sizeof(struct fr_job *));
     if (!entries)
         return -ENOMEM;
     table->entries = entries;
     table->mask = old_size * 2 - 1;
     for (size_t i = 0; i < old_size; i++)
-        if (old[i].job)
-            *lookup(table, old[i].job->id) = old[i];
+        if (old[i])
+            *lookup(table, old[i]->id) = old[i];
     free(old);
     return 0;
 }
 
 /* Empties an entry and moves up those that probed past it. */
-static void erase(struct fr_table *table, struct entry *entry)
+static void erase(struct fr_table *table, struct fr_job **entry)
 {
     size_t hole = (size_t)(entry - table->entries);
 
-    table->entries[hole].job = NULL;
-    for (size_t i = (hole + 1) & table->mask; table->entries[i].job;
-         i = (i + 1) & table->mask) {
-        size_t home = home_of(table, table->entries[i].job->id);
+    table->entries[hole] = NULL;
+    for (size_t i = (hole + 1) & table->mask; table->entries[i]; i = (i + 1) & table->mask) {
+        size_t home = home_of(table, table->entries[i]->id);
         if (((i - home) & table->mask) >= ((i - hole) & table->mask)) {
             table->entries[hole] = table->entries[i];
-            table->entries[i].job = NULL;
+            table->entries[i] = NULL;
             hole = i;
         }
     }
@@ -201,23 +201,30 @@ static double key_of(const struct fr_job *job, enum group group)
     return group == GROUP_RUNNING ? job->t_run : job->t_inactive;
 }
 
-/* There is room in every group. */
-static void place(struct fr_table *table, struct entry *entry)
+static struct stand stand_of(const struct fr_job *job)
 {
-    struct fr_job *job = entry->job;
+    enum group group = group_of(job);
 
-    entry->group = group_of(job);
-    entry->key = key_of(job, entry->group);
-    if (table->settled)
-        insert(&table->groups[entry->group], &(struct slot){entry->key, job->id, job});
-    table->states[state_bit(job)]++;
+    return (struct stand){key_of(job, group), group, state_bit(job)};
 }
 
-static void displace(struct fr_table *table, const struct entry *entry, int bit)
+/* There is room in every group. */
+static void place(struct fr_table *table, struct fr_job *job)
+{
+    struct stand stand = stand_of(job);
+
+    if (table->settled)
+        insert(&table->groups[stand.group], &(struct slot){stand.key, job->id, job});
+    table->states[stand.bit]++;
+}
+
+/* Takes a job away from where it stood. */
+static void displace(struct fr_table *table, const struct fr_job *job,
+                     const struct stand *stand)
 {
     if (table->settled)
-        extract(&table->groups[entry->group], entry->key, entry->job->id);
-    table->states[bit]--;
+        extract(&table->groups[stand->group], stand->key, job->id);
+    table->states[stand->bit]--;
 }
 
 int fr_table_create(struct fr_table **ret)
@@ -226,7 +233,7 @@ int fr_table_create(struct fr_table **ret)
 
     if (!table)
         return -ENOMEM;
-    table->entries = calloc(FIRST_SIZE, sizeof *table->entries);
+    table->entries = calloc(FIRST_SIZE, sizeof(struct fr_job *));
     if (!table->entries) {
         free(table);
         return -ENOMEM;
@@ -241,7 +248,7 @@ void fr_table_free(struct fr_table *table)
     if (!table)
         return;
     for (size_t i = 0; i <= table->mask; i++)
-        fr_job_free(table->entries[i].job);
+        fr_job_free(table->entries[i]);
     for (int i = 0; i < GROUPS; i++)
         free(table->groups[i].slots);
     free(table->entries);
@@ -258,11 +265,12 @@ int fr_table_settle(struct fr_table *table)
         table->groups[i] = (struct array){.slots = slots, .cap = table->count + FIRST_SIZE};
     }
     for (size_t i = 0; i <= table->mask; i++) {
-        const struct entry *entry = &table->entries[i];
-        if (!entry->job)
+        struct fr_job *job = table->entries[i];
+        if (!job)
             continue;
-        struct array *array = &table->groups[entry->group];
-        array->slots[array->count++] = (struct slot){entry->key, entry->job->id, entry->job};
+        struct stand stand = stand_of(job);
+        struct array *array = &table->groups[stand.group];
+        array->slots[array->count++] = (struct slot){stand.key, job->id, job};
     }
     for (int i = 0; i < GROUPS; i++)
         qsort(table->groups[i].slots, table->groups[i].count, sizeof(struct slot),
@@ -271,7 +279,7 @@ int fr_table_settle(struct fr_table *table)
     return 0;
 }
 
-static int add(struct fr_table *table, uint64_t id, struct entry **ret)
+static int add(struct fr_table *table, uint64_t id, struct fr_job **ret)
 {
     int rc = grow_hash(table);
 
@@ -280,20 +288,17 @@ static int add(struct fr_table *table, uint64_t id, struct entry **ret)
     struct fr_job *job = fr_job_create(id);
     if (!job)
         return -ENOMEM;
-    struct entry *entry = lookup(table, id);
-    entry->job = job;
+    *lookup(table, id) = job;
     table->count++;
-    place(table, entry);
-    *ret = entry;
+    place(table, job);
+    *ret = job;
     return 0;
 }
 
-static void drop(struct fr_table *table, struct entry *entry)
+static void drop(struct fr_table *table, struct fr_job *job, const struct stand *stand)
 {
-    struct fr_job *job = entry->job;
-
-    displace(table, entry, state_bit(job));
-    erase(table, entry);
+    displace(table, job, stand);
+    erase(table, lookup(table, job->id));
     table->count--;
     fr_job_free(job);
 }
@@ -310,34 +315,32 @@ int fr_table_apply(struct fr_table *table, uint64_t id, const struct fr_event *e
                    const struct fr_jobspec *jobspec, const struct fr_rset *R, uint64_t seq,
                    const struct fr_job **ret_job, struct fr_error *err)
 {
-    struct entry *entry = lookup(table, id);
+    struct fr_job *job = *lookup(table, id);
     int rc = reserve_all(table); /* so that no job can fall out of its group below */
 
     if (rc < 0)
         return rc;
-    if (!entry->job) {
+    if (!job) {
         if (strcmp(event->name, "submit") != 0)
             return -ENOENT;
-        rc = add(table, id, &entry);
+        rc = add(table, id, &job);
         if (rc < 0)
             return rc;
     }
-    struct fr_job *job = entry->job;
-    int bit = state_bit(job);
+    struct stand before = stand_of(job);
     rc = fr_job_apply(job, event, jobspec, R, err);
     if (rc == -EALREADY)
         return rc;
     job->changed_seq = seq;
     if (job->invalidated) {
-        job->state = (uint8_t)(1u << bit);
-        drop(table, entry);
+        drop(table, job, &before);
         *ret_job = NULL;
         return rc;
     }
-    if (group_of(job) != entry->group || key_of(job, entry->group) != entry->key ||
-        state_bit(job) != bit) {
-        displace(table, entry, bit);
-        place(table, entry);
+    struct stand after = stand_of(job);
+    if (after.group != before.group || after.key != before.key || after.bit != before.bit) {
+        displace(table, job, &before);
+        place(table, job);
     }
     *ret_job = job;
     return rc;
@@ -345,15 +348,17 @@ int fr_table_apply(struct fr_table *table, uint64_t id, const struct fr_event *e
 
 void fr_table_remove(struct fr_table *table, uint64_t id)
 {
-    struct entry *entry = lookup(table, id);
+    struct fr_job *job = *lookup(table, id);
 
-    if (entry->job)
-        drop(table, entry);
+    if (job) {
+        struct stand stand = stand_of(job);
+        drop(table, job, &stand);
+    }
 }
 
 const struct fr_job *fr_table_find(const struct fr_table *table, uint64_t id)
 {
-    return lookup(table, id)->job;
+    return *lookup(table, id);
 }
 
 size_t fr_table_count(const struct fr_table *table)

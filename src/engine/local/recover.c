@@ -2,19 +2,20 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/util.h"
 #include "engine/local/local.h"
 
 #define SLICE_EVENTS 1000
+#define TEXTS_MAX (1U << 30)
 
 /* One event out of the store, on its way from the worker to the loop. */
 struct step {
     uint64_t id;
     struct fr_event event;
     int urgency;
-    char *name;
-    char *context;
-    char *cores; /* this and gpus: with `alloc` */
+    size_t name, context; /* places in the slice's texts, plus one; 0: none */
+    char *cores;          /* this and gpus: with `alloc` */
     char *gpus;
     bool cancel; /* with `exception`: it is not the job shell's */
     bool fatal;  /* with `exception`: of severity 0 */
@@ -28,7 +29,19 @@ struct slice {
     uint64_t last; /* events up to here were there when we opened */
     size_t count;
     struct step steps[SLICE_EVENTS];
+    struct fr_buf texts;
     struct fr_error error;
+};
+
+/*
+ * While the loop takes up what one slice holds, a worker reads the next into the other: the
+ * worker also frees what it made, which is cheaper than to do so on another thread.
+ */
+struct recovery {
+    struct fr_local *engine;
+    struct slice slices[2];
+    int reading; /* which of them the worker has */
+    bool failed;
 };
 
 static void slice_reset(struct slice *slice)
@@ -36,21 +49,44 @@ static void slice_reset(struct slice *slice)
     for (size_t i = 0; i < slice->count; i++) {
         struct step *step = &slice->steps[i];
 
-        free(step->name);
-        free(step->context);
         free(step->cores);
         free(step->gpus);
         fr_jobspec_free(step->spec);
         fr_rset_free(step->rset);
     }
     slice->count = 0;
+    fr_buf_reset(&slice->texts);
 }
 
-static void slice_free(struct slice *slice)
+static void recovery_free(struct recovery *recovery)
 {
-    if (slice)
-        slice_reset(slice);
-    free(slice);
+    for (int i = 0; recovery && i < 2; i++) {
+        slice_reset(&recovery->slices[i]);
+        fr_buf_done(&recovery->slices[i].texts);
+    }
+    free(recovery);
+}
+
+/* The same text, if it is one that most logs hold: those need not be copied. */
+static const char *name_known(const char *name)
+{
+    static const char *const names[] = {"submit", "validate", "depend",   "priority",
+                                        "alloc",  "start",    "finish",   "release",
+                                        "free",   "clean",    "exception"};
+
+    for (size_t i = 0; i < FR_ARRAY_SIZE(names); i++) {
+        if (strcmp(names[i], name) == 0)
+            return names[i];
+    }
+    return NULL;
+}
+
+static size_t text_put(struct fr_buf *texts, const char *text)
+{
+    size_t place = texts->len + 1;
+
+    fr_buf_put(texts, text, strlen(text) + 1);
+    return place;
 }
 
 /* One that cannot be read (any more) costs its own job, not all the others. */
@@ -104,13 +140,15 @@ static int on_row(void *arg, const struct fr_row *row)
     int rc = 0;
 
     *step = (struct step){.id = row->id, .event = row->event, .urgency = row->urgency};
-    step->name = strdup(row->event.name);
-    step->context = row->event.context ? strdup(row->event.context) : NULL;
-    if (!step->name || (row->event.context && !step->context))
+    step->event.name = name_known(row->event.name);
+    step->event.context = NULL;
+    if (!step->event.name)
+        step->name = text_put(&slice->texts, row->event.name);
+    if (row->event.context)
+        step->context = text_put(&slice->texts, row->event.context);
+    if (fr_buf_status(&slice->texts) < 0)
         return fr_error_set(&slice->error, ENOMEM, FR_CODE_INTERNAL, "No memory for an event.");
-    step->event.name = step->name;
-    step->event.context = step->context;
-    if (row->event.context && strcmp(step->name, "exception") == 0)
+    if (row->event.context && strcmp(row->event.name, "exception") == 0)
         exception_read(step, row->event.context);
     if (row->jobspec)
         rc = jobspec_read(step, row->jobspec, &slice->error);
@@ -121,10 +159,23 @@ static int on_row(void *arg, const struct fr_row *row)
 
 static int slice_work(void *arg)
 {
-    struct slice *slice = arg;
+    struct recovery *recovery = arg;
+    struct slice *slice = &recovery->slices[recovery->reading];
+    int rc;
 
-    return fr_store_read_events(slice->engine->store, slice->after, slice->last, SLICE_EVENTS,
-                                on_row, slice, &slice->error);
+    slice_reset(slice);
+    rc = fr_store_read_events(slice->engine->store, slice->after, slice->last, SLICE_EVENTS,
+                              on_row, slice, &slice->error);
+    /* Only now do the texts stay where they are. */
+    for (size_t i = 0; i < slice->count; i++) {
+        struct step *step = &slice->steps[i];
+
+        if (step->name)
+            step->event.name = slice->texts.data + step->name - 1;
+        if (step->context)
+            step->event.context = slice->texts.data + step->context - 1;
+    }
+    return rc;
 }
 
 static int job_add(struct fr_local *engine, const struct step *step)
@@ -180,7 +231,7 @@ static void on_exception(struct fr_local_job *job, struct step *step)
 
 static void on_dependency_remove(struct fr_local_job *job, struct step *step)
 {
-    fr_depend_close(job, step->context);
+    fr_depend_close(job, step->event.context);
 }
 
 static void on_depend(struct fr_local_job *job, struct step *step)
@@ -228,7 +279,7 @@ static int apply(struct fr_local *engine, struct step *step)
         {"clean", on_clean},
     };
     struct fr_local_job *job = NULL;
-    int rc = strcmp(step->name, "submit") == 0 ? job_add(engine, step) : 0;
+    int rc = strcmp(step->event.name, "submit") == 0 ? job_add(engine, step) : 0;
 
     if (rc < 0)
         return rc;
@@ -238,7 +289,7 @@ static int apply(struct fr_local *engine, struct step *step)
     job->last = step->event.timestamp;
     job->outcome |= fr_run_outcome(&step->event);
     for (size_t i = 0; i < FR_ARRAY_SIZE(handlers); i++) {
-        if (strcmp(handlers[i].name, step->name) == 0) {
+        if (strcmp(handlers[i].name, step->event.name) == 0) {
             handlers[i].on(job, step);
             break;
         }
@@ -277,8 +328,6 @@ static int slice_take(struct slice *slice)
             from = i + 1;
         }
     }
-    if (slice->count > 0)
-        slice->after = slice->steps[slice->count - 1].event.seq;
     return 0;
 }
 
@@ -318,44 +367,72 @@ static void take_up(struct fr_local *engine)
     fr_run_schedule(engine);
 }
 
+static void on_slice(void *arg, int result);
+
+/* Sends the worker on with the slice that is free, from where the last one ended. */
+static int read_next(struct recovery *recovery, uint64_t after)
+{
+    int next = 1 - recovery->reading;
+    int rc;
+
+    recovery->slices[next].after = after;
+    recovery->reading = next;
+    rc = fr_work_queue(recovery->engine->loop, slice_work, on_slice, recovery);
+    if (rc == 0)
+        recovery->engine->works++;
+    return rc;
+}
+
+static void fail(struct recovery *recovery, const struct fr_error *err)
+{
+    struct fr_local *engine = recovery->engine;
+
+    if (!recovery->failed && !engine->closing)
+        engine->sink.ended(engine->sink.arg, err);
+    recovery->failed = true;
+}
+
 static void on_slice(void *arg, int result)
 {
-    struct slice *slice = arg;
-    struct fr_local *engine = slice->engine;
+    struct recovery *recovery = arg;
+    struct fr_local *engine = recovery->engine;
+    struct slice *slice = &recovery->slices[recovery->reading];
     bool more = slice->count == SLICE_EVENTS;
+    bool reading = false;
 
-    if (!engine->closing && result == 0)
-        result = slice_take(slice);
-    if (!engine->closing && result < 0)
-        engine->sink.ended(engine->sink.arg, &slice->error);
-    slice_reset(slice);
-    if (!engine->closing && result == 0 && more) {
-        result = fr_work_queue(engine->loop, slice_work, on_slice, slice);
-        if (result == 0)
-            return;
-        (void)fr_error_set(&slice->error, -result, FR_CODE_INTERNAL, "No memory.");
-        engine->sink.ended(engine->sink.arg, &slice->error);
-    } else if (!engine->closing && result == 0) {
-        take_up(engine);
+    if (result < 0)
+        fail(recovery, &slice->error);
+    if (more && !recovery->failed && !engine->closing) {
+        reading = read_next(recovery, slice->steps[slice->count - 1].event.seq) == 0;
+        if (!reading) {
+            (void)fr_error_set(&slice->error, ENOMEM, FR_CODE_INTERNAL, "No memory.");
+            fail(recovery, &slice->error);
+        }
     }
-    slice_free(slice);
+    if (!recovery->failed && !engine->closing && slice_take(slice) < 0)
+        fail(recovery, &slice->error);
+    if (!reading) {
+        if (!recovery->failed && !engine->closing)
+            take_up(engine);
+        recovery_free(recovery);
+    }
     fr_local_work_over(engine);
 }
 
 int fr_recover_begin(struct fr_local *engine, struct fr_error *err)
 {
-    struct slice *slice = calloc(1, sizeof(*slice));
-    int rc = slice ? 0 : -ENOMEM;
+    struct recovery *recovery = calloc(1, sizeof(*recovery));
 
-    if (slice) {
-        slice->engine = engine;
-        slice->last = fr_store_last_seq(engine->store);
-        rc = fr_work_queue(engine->loop, slice_work, on_slice, slice);
+    for (int i = 0; recovery && i < 2; i++) {
+        recovery->slices[i].engine = engine;
+        recovery->slices[i].last = fr_store_last_seq(engine->store);
+        fr_buf_init(&recovery->slices[i].texts, TEXTS_MAX);
     }
-    if (rc < 0) {
-        slice_free(slice);
-        return fr_error_set(err, -rc, FR_CODE_INTERNAL, "No memory to read the job store.");
+    if (recovery)
+        recovery->engine = engine;
+    if (!recovery || read_next(recovery, 0) < 0) {
+        recovery_free(recovery);
+        return fr_error_set(err, ENOMEM, FR_CODE_INTERNAL, "No memory to read the job store.");
     }
-    engine->works++;
     return 0;
 }
