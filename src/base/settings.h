@@ -38,6 +38,7 @@ struct fr_settings {
     uint64_t output_max; /* bytes of output kept per job */
     unsigned int cores;  /* 0: all */
     unsigned int gpus;   /* 0: all */
+    bool check_store;    /* check it and end */
     unsigned int keep_jobs, keep_days; /* what is kept of ended jobs; 0: all */
     char *user;                        /* FLUX_USER; NULL if not given */
     char *token;       /* FLUX_TOKEN or the content of token_file; secret; NULL or not empty */

@@ -77,6 +77,10 @@ const struct fr_setting fr_settings_table[] = {
     {"Engine", "keep-days", "NUMBER",
      "Days that the local engine keeps a job after its end; 0: for ever.",
      {"FLUX_RESTD_KEEP_DAYS"}, UINT(keep_days, 0, 36500), .preset = "30"},
+    {"Engine", "check-store", NULL,
+     "Read all that the local engine keeps in --state-dir, say what is wrong with it, and end: with "
+     "0 if nothing is, with 1 otherwise. No daemon may be using it.",
+     {"FLUX_RESTD_CHECK_STORE"}, BOOL(check_store), .preset = "false"},
     {"Engine", "output-max", "SIZE",
      "Output that the local engine keeps of one job; more is cut off, with a mark.",
      {"FLUX_RESTD_OUTPUT_MAX"}, SIZE(output_max, 4 * K, 1024 * G), .preset = "256M"},

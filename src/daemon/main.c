@@ -341,6 +341,24 @@ static int print_help(void)
     return rc == 0 && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static void on_fault(void *arg, const char *text)
+{
+    puts(text);
+}
+
+static int check_store(const struct fr_settings *settings)
+{
+    struct fr_error err = {.text = "there is no home directory; name it with --state-dir"};
+    int faults = settings->state_dir ? fr_local_check(settings->state_dir, on_fault, NULL, &err)
+                                     : -ENOENT;
+
+    if (faults < 0)
+        fprintf(stderr, "flux-restd: %s\n", err.text);
+    else if (faults == 0)
+        puts("nothing is wrong with the job store");
+    return faults == 0 && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
     static struct daemon daemon;
@@ -359,6 +377,11 @@ int main(int argc, char **argv)
     if (todo == FR_SETTINGS_VERSION) {
         fr_banner_version();
         return EXIT_SUCCESS;
+    }
+    if (daemon.settings.check_store) {
+        int status = check_store(&daemon.settings);
+        fr_settings_done(&daemon.settings);
+        return status;
     }
     fr_log_set_level((enum fr_log_level)daemon.settings.log_level);
     if (uv_loop_init(&daemon.loop) < 0) {

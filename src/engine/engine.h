@@ -282,6 +282,17 @@ int fr_local_create(uv_loop_t *loop, const struct fr_local_options *options,
                     const struct fr_engine_sink *sink, struct fr_engine **ret,
                     struct fr_error *err);
 
+/* One thing that is wrong, as a sentence without a full stop. */
+typedef void (*fr_check_f)(void *arg, const char *text);
+
+/*
+ * Reads the whole store of a local engine that does not run: the database, every job's log and
+ * folder. Blocks. The number of faults, each of which is told; or a negative errno with err:
+ * -EBUSY (a daemon has it), -ENOENT, -EIO for what cannot be read at all. A store of an older
+ * version becomes one of today's.
+ */
+int fr_local_check(const char *state_dir, fr_check_f say, void *arg, struct fr_error *err);
+
 /* What the Flux engine is made with. */
 struct fr_flux_options {
     const char *uri; /* NULL: FLUX_URI, or the enclosing instance, as flux_open(3) finds it */

@@ -5,6 +5,7 @@
  *   store.c         the queue of units and its batches
  *   store_unit.c    units
  *   store_read.c    what worker threads read
+ *   store_check.c   the whole of it, looked at
  *   store_db.c      the SQL of a commit
  *   store_schema.c  the tables, and how older ones become them
  */
