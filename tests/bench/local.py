@@ -1,0 +1,170 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-3.0-only
+"""The local engine beside the least that its work needs. Loopback only.
+
+Usage: tests/bench/local.py [DAEMON [BUILD]]        (build/flux-restd, build)
+
+In turn, over several rounds and on the same cores and file system:
+
+- jobs of `true` from 16 clients, until all have ended, beside a loop that starts two processes for
+  each and waits for them;
+- durable submits (of held jobs) from 16 clients, beside one sync for each;
+- a restart with 100,000 jobs that have ended: time until ready, and memory for each.
+
+Fails if a median ratio or a limit is missed.
+"""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+ROUNDS = 3
+SECONDS = 4
+CLIENTS = 16
+JOBS = 1000
+SUBMITS = 8000
+LEAST_JOBS = 0.6
+LEAST_SUBMITS = 5.0
+ENDED = 100_000
+MOST_READY = 2.0
+MOST_BYTES = 600
+LIMIT = 120  # seconds that anything awaited may take
+
+
+class Failure(Exception):
+    """What the benchmark cannot go on without."""
+
+
+@contextlib.contextmanager
+def daemon(binary, folder, name):
+    """A daemon on a socket of its own; yields (process, port, seconds until ready)."""
+    state = folder / name
+    state.mkdir(mode=0o700, exist_ok=True)
+    log = folder / f"{name}.log"
+    begin = time.monotonic()
+    with open(log, "wb") as out:
+        process = subprocess.Popen(
+            [str(binary), "--listen=127.0.0.1:0", "--engine=local", f"--state-dir={state}",
+             "--no-access-log"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=out,
+        )  # fmt: skip
+    try:
+        while "ready:" not in (text := log.read_text(errors="replace")):
+            if process.poll() is not None or time.monotonic() > begin + LIMIT:
+                raise Failure(f"the daemon did not start: {text}")
+            time.sleep(0.005)
+        ready = time.monotonic() - begin
+        yield process, int(re.search(r"http://127\.0\.0\.1:(\d+)", text).group(1)), ready
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(LIMIT)
+
+
+def number(build, program, *arguments):
+    """What one of our small programs prints."""
+    command = [str(build / "tests" / "bench" / program), *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LIMIT)
+    if result.returncode != 0:
+        raise Failure(f"{program}: {result.stderr}")
+    return float(result.stdout)
+
+
+def ask(port, path):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=LIMIT) as reply:
+        return json.load(reply)
+
+
+def wait_idle(port):
+    """Until no job is active."""
+    deadline = time.monotonic() + LIMIT
+    while time.monotonic() < deadline:
+        if not ask(port, "/v1/jobs?state=active&limit=1")["jobs"]:
+            return
+        time.sleep(0.02)
+    raise Failure("the jobs did not end")
+
+
+def jobs_round(binary, build, folder, turn):
+    """(jobs a second from submit to end, of the bare loop)."""
+    with daemon(binary, folder, f"jobs-{turn}") as (_, port, _ready):
+        begin = time.monotonic()
+        number(build, "submit", port, CLIENTS, JOBS, '{"command":["true"]}')
+        wait_idle(port)
+        ours = JOBS / (time.monotonic() - begin)
+    return ours, number(build, "bare", "spawn", SECONDS)
+
+
+def submits_round(binary, build, folder, turn):
+    """(submits a second, of one sync for each)."""
+    with daemon(binary, folder, f"submits-{turn}") as (_, port, _ready):
+        body = '{"command":["true"],"urgency":0}'
+        ours = SUBMITS / number(build, "submit", port, CLIENTS, SUBMITS, body)
+    return ours, number(build, "bare", "sync", SECONDS, folder / f"bare-{turn}")
+
+
+def rss(process):
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+    return int(re.search(r"VmRSS:\s*(\d+) kB", status).group(1)) << 10
+
+
+def restart(binary, build, folder):
+    """(seconds until ready, bytes for each job)."""
+    with daemon(binary, folder, "empty") as (process, _port, _ready):
+        empty = rss(process)
+    state = folder / "full"
+    state.mkdir(mode=0o700)
+    command = [str(build / "tests" / "bench" / "fill_store"), str(state), str(ENDED)]
+    subprocess.run(command, check=True, timeout=LIMIT)
+    with daemon(binary, folder, "full") as (process, _port, ready):
+        return ready, (rss(process) - empty) / ENDED
+
+
+def compare(title, unit, rounds, least):
+    """Tells the rounds; whether the median of their ratios is enough."""
+    ratio = statistics.median(a / b for a, b in rounds)
+    print(f"{title}\n{'round':<8}{'flux-restd/s':>14}{unit:>14}{'ratio':>8}")
+    for turn, (ours, theirs) in enumerate(rounds, 1):
+        print(f"{turn:<8}{ours:>14.0f}{theirs:>14.0f}{ours / theirs:>8.2f}")
+    print(f"{'median':<36}{ratio:>8.2f}   (at least {least:.2f})\n")
+    return ratio >= least
+
+
+def bench(binary, build, folder):
+    jobs = [jobs_round(binary, build, folder, n) for n in range(ROUNDS)]
+    submits = [submits_round(binary, build, folder, n) for n in range(ROUNDS)]
+    ready, size = restart(binary, build, folder)
+    good = compare(f"jobs of `true`, {CLIENTS} clients", "bare loop/s", jobs, LEAST_JOBS)
+    title = f"durable submits, {CLIENTS} clients"
+    good = compare(title, "one sync/s", submits, LEAST_SUBMITS) and good
+    print(f"restart with {ENDED} ended jobs: ready in {ready:.2f} s (at most {MOST_READY:.1f}),")
+    print(f"{size:.0f} bytes of memory for each (under {MOST_BYTES})")
+    return good and ready <= MOST_READY and size < MOST_BYTES
+
+
+def main():
+    top = Path(__file__).resolve().parents[2]
+    binary = Path(sys.argv[1] if len(sys.argv) > 1 else top / "build" / "flux-restd").resolve()
+    build = Path(sys.argv[2] if len(sys.argv) > 2 else top / "build").resolve()
+    for name in list(os.environ):
+        if name.startswith("FLUX_") or name in ("HOST", "PORT"):
+            del os.environ[name]
+    with tempfile.TemporaryDirectory(prefix="flux-restd-bench-") as folder:
+        try:
+            good = bench(binary, build, Path(folder))
+        except Failure as failure:
+            print(f"bench: {failure}", file=sys.stderr)
+            good = False
+    print("good" if good else "NOT GOOD")
+    return 0 if good else 1
+
+
+sys.exit(main())
