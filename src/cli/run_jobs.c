@@ -137,6 +137,10 @@ static int show_once(struct list *list)
     put_list(list, reply, 0, &list->screen);
     if (fr_out_flush(&list->screen) < 0)
         return FR_EXIT_FAILED;
+    if (json_array_size(json_object_get(reply, "jobs")) < list->cli->args->nwords) {
+        fr_say("not all of the jobs that were named are there, or pass the filter");
+        return FR_EXIT_FAILED;
+    }
     if (json_is_string(json_object_get(reply, "next")) &&
         !fr_args_flag(list->cli->args, "count"))
         fr_say("there are more jobs than these: see --count, or pick by --filter, --name or "

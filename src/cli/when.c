@@ -95,7 +95,7 @@ void fr_when_put_seconds(double seconds, char text[FR_WHEN_TEXT])
     if (seconds < 1)
         snprintf(text, FR_WHEN_TEXT, "%.3f%s", seconds, unit);
     else
-        snprintf(text, FR_WHEN_TEXT, "%.4g%s", seconds, unit);
+        snprintf(text, FR_WHEN_TEXT, seconds < 99.5 ? "%.3g%s" : "%.0f%s", seconds, unit);
 }
 
 void fr_when_put_clock(double seconds, char text[FR_WHEN_TEXT])

@@ -48,6 +48,22 @@ def test_filters(rest, some):
     assert rest.ok("jobs", "-n", "-f", "run", "-o", "{name}") == ""
 
 
+def test_more_filters(rest, some):
+    good = some["good"] + "\n"
+    assert rest.ok("jobs", "-n", "-o", "{id}", some["good"]) == good
+    assert rest.ok("jobs", "-na", "-o", "{id}", "--search", "echo hello") == good
+    assert rest.ok("jobs", "-na", "-q", "no-such-queue") == ""
+    everyone = rest.ok("jobs", "-na", "-u", "all", "-o", "{id}").split()
+    assert set(some.values()) <= set(everyone)
+    assert rest.ok("jobs", "-n", "--since=-1h", "-o", "{id}").split() == everyone
+    assert rest.ok("jobs", "-n", "--since", "2100-01-01", "-o", "{id}") == ""
+    status, out, err = rest("jobs", "-n", "-o", "{id}", some["good"], "f1")
+    assert (status, out) == (1, good)
+    assert "not all of the jobs" in err
+    status, _, err = rest("jobs", "nonsense")
+    assert status == 1 and '"nonsense" is no job id' in err
+
+
 def test_formats(rest, some):
     out = rest.ok("jobs", "-na", "--name=good", "-o", "{name:>6}|{ntasks:<3}|{queue:h}|{state}")
     assert out == "  good|1  |-|INACTIVE\n"

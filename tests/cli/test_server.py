@@ -263,6 +263,17 @@ def test_the_body_of_a_submit(rest, tmp_path):
     }  # fmt: skip
 
 
+def test_cancel_by_filter(rest):
+    refused = {"id": 2, "jobid": "f3", "code": "forbidden", "detail": "not yours"}
+    body = {"Message": "m", "cancelled": 4, "refused": [refused], "refused_count": 1}
+    with Odd(answer(200, json.dumps(body))) as odd:
+        status, out, err = rest("cancel", "--url", odd.url, "--all", "--name", "a*", "-m", "x&y")
+    assert (status, out) == (1, "")
+    assert "4 jobs were asked to end" in err and "f3: not yours" in err
+    line = odd.requests[0].split(b"\r\n")[0]
+    assert line == b"POST /v1/jobs/cancel?state=active&name=a%2A&reason=x%26y HTTP/1.1"
+
+
 def test_no_credentials_without_need(rest):
     with Odd(SERVICE) as odd:
         rest.ok("info", "--url", odd.url)

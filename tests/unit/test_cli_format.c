@@ -122,6 +122,10 @@ static void test_when(void **state)
     assert_string_equal(text, "1.5m");
     fr_when_put_seconds(8100, text);
     assert_string_equal(text, "2.25h");
+    fr_when_put_seconds(60.06, text);
+    assert_string_equal(text, "1m");
+    fr_when_put_seconds(86400.0 * 1234, text);
+    assert_string_equal(text, "1234d");
     fr_when_put_clock(93784, text);
     assert_string_equal(text, "1d 2:03:04");
     fr_when_put_clock(-1, text);
