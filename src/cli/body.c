@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "base/util.h"
 #include "cli/ask.h"
+#include "cli/signals.h"
 #include "cli/when.h"
 
 #define INPUT_MAX (1U << 20) /* what the server takes */
@@ -194,7 +195,7 @@ static int read_input(int fd, const char *path, char *text, size_t *ret_len)
 
     *ret_len = 0;
     while (*ret_len <= INPUT_MAX &&
-           (n = read(fd, text + *ret_len, INPUT_MAX + 1 - *ret_len)) > 0)
+           (n = fr_signals_read(fd, text + *ret_len, INPUT_MAX + 1 - *ret_len)) > 0)
         *ret_len += (size_t)n;
     if (n < 0) {
         if (errno == EINTR)

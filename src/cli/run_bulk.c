@@ -31,7 +31,8 @@ FR_DEFINE_CLEANUP(json_t *, json, json_decref);
 
 struct bulk {
     struct fr_cli *cli;
-    FILE *file;
+    int fd;
+    FILE *file;       /* reads fd, which the end of the process closes */
     const char *name; /* of the file, for messages */
     size_t line;      /* the number of the line read last */
     off_t size;       /* of a regular file, for the bar; else 0 */
@@ -309,6 +310,13 @@ static int submit_all(struct bulk *bulk)
     return code;
 }
 
+static ssize_t read_file(void *cookie, char *data, size_t size)
+{
+    const struct bulk *bulk = cookie;
+
+    return fr_signals_read(bulk->fd, data, size);
+}
+
 static int open_file(struct bulk *bulk)
 {
     const struct fr_args *args = bulk->cli->args;
@@ -316,12 +324,14 @@ static int open_file(struct bulk *bulk)
     struct stat st;
 
     bulk->name = is_stdin ? "standard input" : args->words[0];
-    bulk->file = is_stdin ? fdopen(dup(STDIN_FILENO), "r") : fopen(args->words[0], "re");
+    bulk->fd = is_stdin ? STDIN_FILENO : open(args->words[0], O_RDONLY | O_CLOEXEC);
+    if (bulk->fd >= 0)
+        bulk->file = fopencookie(bulk, "r", (cookie_io_functions_t){.read = read_file});
     if (!bulk->file) {
         fr_say("%s cannot be opened: %s", bulk->name, strerror(errno));
         return FR_EXIT_USAGE;
     }
-    if (fstat(fileno(bulk->file), &st) == 0 && S_ISREG(st.st_mode))
+    if (fstat(bulk->fd, &st) == 0 && S_ISREG(st.st_mode))
         bulk->size = st.st_size;
     return FR_EXIT_OK;
 }

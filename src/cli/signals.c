@@ -91,6 +91,23 @@ bool fr_signals_sleep(double seconds)
     return !fr_signals_gave_up();
 }
 
+ssize_t fr_signals_read(int fd, void *data, size_t size)
+{
+    struct pollfd pollfds[] = {{.fd = fd, .events = POLLIN},
+                               {.fd = pipe_fds[0], .events = POLLIN}};
+
+    while (!fr_signals_gave_up()) {
+        if (poll(pollfds, 2, -1) < 0)
+            continue; /* by a signal */
+        if (pollfds[1].revents)
+            drain();
+        else if (pollfds[0].revents)
+            return read(fd, data, size);
+    }
+    errno = EINTR;
+    return -1;
+}
+
 _Noreturn void fr_signals_die(int signum)
 {
     sigset_t set;
