@@ -223,7 +223,7 @@ static int keep(struct fr_req *req, const struct wanted *wanted, const struct fo
     if (ret->count == 0 || found->count == ret->count)
         return 0;
     memcpy(page.cursor, ret->cursor, sizeof page.cursor);
-    page.place = fr_table_place(fr_service_table(service), found->jobs[ret->count - 1]);
+    page.place = fr_table_place(found->jobs[ret->count - 1]);
     (void)fr_page_format(req, &page, ret->next);
     return 0;
 }

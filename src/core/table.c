@@ -405,11 +405,11 @@ const struct fr_job *fr_table_next(struct fr_table_walk *walk)
     return NULL;
 }
 
-struct fr_table_place fr_table_place(const struct fr_table *table, const struct fr_job *job)
+struct fr_table_place fr_table_place(const struct fr_job *job)
 {
-    const struct entry *entry = lookup(table, job->id);
+    const struct stand stand = stand_of(job);
 
-    return (struct fr_table_place){.group = entry->group, .key = entry->key, .id = job->id};
+    return (struct fr_table_place){.group = (int)stand.group, .key = stand.key, .id = job->id};
 }
 
 void fr_table_walk_after(struct fr_table_walk *walk, const struct fr_table_place *place)

@@ -75,7 +75,7 @@ struct fr_table_place {
 };
 
 /* Where a job of this table stands. */
-struct fr_table_place fr_table_place(const struct fr_table *table, const struct fr_job *job);
+struct fr_table_place fr_table_place(const struct fr_job *job);
 
 /* Lets a walk that has not begun begin after a place; costs a binary search. */
 void fr_table_walk_after(struct fr_table_walk *walk, const struct fr_table_place *place);

@@ -247,7 +247,7 @@ static void test_places(void **state)
     assert_int_equal(fr_table_settle(table), 0);
     struct fr_table_walk walk = fr_table_walk(table, FR_STATES_ALL);
     while ((job = fr_table_next(&walk))) {
-        places[count] = fr_table_place(table, job);
+        places[count] = fr_table_place(job);
         ids[count++] = job->id;
     }
     assert_int_equal(count, 60);
