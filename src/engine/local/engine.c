@@ -65,8 +65,10 @@ FR_DEFINE_CLEANUP(struct fr_local *, engine, engine_drop);
 
 static void maybe_close(struct fr_local *engine)
 {
-    if (engine->closing && engine->works == 0)
-        fr_store_close(engine->store, on_store_closed, engine);
+    if (!engine->closing || engine->works > 0 || engine->store_closing)
+        return;
+    engine->store_closing = true;
+    fr_store_close(engine->store, on_store_closed, engine);
 }
 
 void fr_local_work_over(struct fr_local *engine)
@@ -95,17 +97,12 @@ void fr_local_tick_soon(struct fr_local *engine)
 static void on_wake(void *arg)
 {
     fr_later_run(arg);
+    maybe_close(arg);
 }
 
 static int local_open(struct fr_engine *base, struct fr_error *err)
 {
     return fr_recover_begin(fr_local_of(base), err);
-}
-
-/* Closes once the callback that we may be in is over. */
-static void on_close_soon(void *arg)
-{
-    maybe_close(arg);
 }
 
 static void local_close(struct fr_engine *base, void (*closed)(void *arg), void *arg)
@@ -119,9 +116,7 @@ static void local_close(struct fr_engine *base, void (*closed)(void *arg), void 
     fr_purge_stop(engine->purge);
     fr_timer_free(engine->tick);
     engine->tick = NULL;
-    if (engine->works == 0 &&
-        fr_timer_create(engine->loop, on_close_soon, engine, &engine->tick) == 0)
-        fr_timer_start(engine->tick, 0, 0);
+    fr_wake_send(engine->wake); /* closes once the callback that we may be in is over */
 }
 
 static const char *local_instance(struct fr_engine *base)

@@ -126,6 +126,7 @@ struct fr_local {
     size_t running_cap;
     bool caught_up;
     bool closing;
+    bool store_closing; /* and nothing but the store is waited for */
     bool lacking;       /* a job could not be started for a lack that passes, and it was said */
     size_t submitting;  /* submissions on their way to the disk */
     unsigned int works; /* errands and reads that a worker has */
