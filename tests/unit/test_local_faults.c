@@ -255,7 +255,7 @@ static void test_full_disk(void **state)
     assert_int_equal(a.err.code, FR_CODE_STORAGE);
     for (int i = 0; i < 1100; i++) { /* each is answered, and they are not piled up */
         fixture_cancel(f, other, &a);
-        assert_false(a.failed);
+        assert_true(!a.failed || a.err.code == FR_CODE_JOB_INACTIVE);
     }
     while (kill(shell_of(f, other), 0) == 0)
         (void)uv_run(&f->loop, UV_RUN_NOWAIT);

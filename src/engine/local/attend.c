@@ -158,7 +158,8 @@ static void on_bell(void *arg, int status, int events)
 
     while (read(job->bell, bytes, sizeof(bytes)) > 0)
         ;
-    if (job->phase == FR_PHASE_RUN)
+    /* A shell may ring before we hear that it was started: then we look when we have. */
+    if (job->phase == FR_PHASE_RUN || job->busy)
         fr_attend(job, FR_ERRAND_EXAMINE, 0);
 }
 
@@ -304,10 +305,10 @@ static void on_errand_done(void *arg, int result)
     job->busy = false;
     job->again = false;
     /* Closing: what the worker found is left for the next daemon to find. */
-    if (!engine->closing && again)
-        fr_attend(job, FR_ERRAND_EXAMINE, 0);
-    else if (!engine->closing)
+    if (!engine->closing && (errand->kind != FR_ERRAND_EXAMINE || !again))
         errand_over(job, errand, result);
+    if (again && (errand->kind == FR_ERRAND_EXAMINE || job->phase == FR_PHASE_RUN))
+        fr_attend(job, FR_ERRAND_EXAMINE, 0); /* nothing while closing */
     fr_local_work_over(engine);
 }
 
@@ -343,7 +344,7 @@ void fr_attend(struct fr_local_job *job, enum fr_errand kind, uint64_t after_ms)
         job->phase = FR_PHASE_ATTEND;
     if (engine->closing)
         return;      /* the next daemon does it */
-    if (job->busy) { /* with a look at its folder, which may have come too early */
+    if (job->busy) { /* what it finds may have come too early */
         job->again = true;
         return;
     }
