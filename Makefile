@@ -30,17 +30,17 @@ check:
 
 bench: build
 	@tools/install-packages bench
-	$(PYTHON) tests/bench/bench.py build/flux-restd
-	$(PYTHON) tests/bench/events.py build
+	$(PYTHON) tools/run-bench build
 
 fuzz:
 	@tools/install-packages build fuzz
 	tools/run-fuzz $(SECONDS)
 
-# The fault tests with a thousand kills of the daemon.
+# A thousand kills of the daemon, and a hundred ways to break the broker where there is a Flux.
 soak: build
 	@tools/install-packages test
 	FLUX_RESTD=build/flux-restd FLUX_RESTD_KILLS=1000 $(PYTHON) -m pytest -s tests/fault
+	FLUX_RESTD=build/flux-restd FLUX_ROUNDS=100 $(PYTHON) -m pytest -s tests/flux/test_broken.py
 
 format:
 	@tools/install-packages format
@@ -59,9 +59,9 @@ help:
 	@echo 'make build      build/flux-restd and its client build/flux-rest'
 	@echo 'make test       every check and test; ends with a line that counts them'
 	@echo 'make check      the static checks alone'
-	@echo 'make bench      speed beside nginx, event streams, and memory'
+	@echo 'make bench      speed beside nginx, a bare loop and Flux; streams; memory'
 	@echo 'make fuzz       each fuzz harness for SECONDS=60'
-	@echo 'make soak       the fault tests with a thousand kills of the daemon'
+	@echo 'make soak       a thousand kills of the daemon, a hundred of the broker'
 	@echo 'make format     format the C sources'
 	@echo 'make install    into PREFIX=/usr/local, below DESTDIR if given'
 	@echo 'make clean      remove what was built'
