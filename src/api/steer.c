@@ -34,10 +34,11 @@ struct action {
     char message[128];
 };
 
+FR_DEFINE_CLEANUP(struct action *, action, free);
+
 static void on_done(void *arg, const struct fr_error *err)
 {
-    _cleanup_(fr_cleanup_str) char *memory = arg;
-    struct action *action = arg;
+    _cleanup_(fr_cleanup_action) struct action *action = arg;
     struct fr_req *req = fr_held_take(&action->held);
     struct fr_buf body = FR_BUF_INIT(FR_REPLY_MAX);
     char f58[FR_FLUID_TEXT];
