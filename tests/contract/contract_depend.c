@@ -21,15 +21,6 @@ static void on_done(void *arg, const struct fr_error *err)
         a->err = *err;
 }
 
-/* Skips where the engine has no such function. */
-#define NEEDS(h, op)                                                                           \
-    do {                                                                                       \
-        if (!(h)->engine->ops->op) {                                                           \
-            print_message("the engine has no %s\n", #op);                                      \
-            skip();                                                                            \
-        }                                                                                      \
-    } while (0)
-
 static void urgency(struct harness *h, uint64_t id, int value, struct answer *a)
 {
     *a = (struct answer){.harness = h};

@@ -41,10 +41,6 @@ static void on_done(void *arg, const struct fr_error *err)
         HARNESS_WAIT((h), (a)->done);                                                          \
     } while (0)
 
-#define SKIP_WITHOUT(h, verb)                                                                  \
-    if (!(h)->engine->ops->verb)                                                               \
-    skip()
-
 static void check_done(const struct answer *a)
 {
     if (a->failed)
@@ -84,7 +80,7 @@ static void test_urgency(void **state)
     struct harness *h = *state;
     struct answer a;
 
-    SKIP_WITHOUT(h, urgency);
+    NEEDS(h, urgency);
     uint64_t id = submit_held(h, "true");
     CALL(h, &a, urgency, id, 20);
     check_done(&a);
@@ -106,7 +102,7 @@ static void test_duration_of_a_waiting_job(void **state)
     struct harness *h = *state;
     struct answer a;
 
-    SKIP_WITHOUT(h, duration);
+    NEEDS(h, duration);
     uint64_t id = submit_held(h, "true");
     CALL(h, &a, duration, id, 3600);
     check_done(&a);
@@ -124,7 +120,7 @@ static void test_duration_of_a_running_job(void **state)
     struct harness *h = *state;
     struct answer a;
 
-    SKIP_WITHOUT(h, duration);
+    NEEDS(h, duration);
     uint64_t id = harness_run(h, harness_script(0, "exec sleep 600"));
     HARNESS_WAIT(h, harness_has(h, id, "start"));
     CALL(h, &a, duration, id, 0.001);
@@ -169,7 +165,7 @@ static void test_lookup(void **state)
     struct harness *h = *state;
     struct found found = {.text = NULL};
 
-    SKIP_WITHOUT(h, lookup);
+    NEEDS(h, lookup);
     uint64_t id = harness_run(h, harness_script(0, "true"));
     harness_finished(h, id);
     look_up(h, id, FR_LOOKUP_EVENTLOG, &found);
@@ -195,7 +191,7 @@ static void test_lookup_of_nothing(void **state)
     struct harness *h = *state;
     struct found found = {.text = NULL};
 
-    SKIP_WITHOUT(h, lookup);
+    NEEDS(h, lookup);
     uint64_t id = submit_held(h, "true");
     look_up(h, id, FR_LOOKUP_R, &found);
     assert_true(found.failed);
@@ -214,8 +210,10 @@ static void test_places_of_events(void **state)
     struct harness *h = *state;
     char command[256];
 
-    if (strcmp(harness_engine_name, "flux") != 0)
-        skip(); /* the local engine stores whatever it tells */
+    if (strcmp(harness_engine_name, "flux") != 0) {
+        print_message("the engine stores whatever it tells\n");
+        skip();
+    }
     uint64_t id = submit_held(h, "true");
     (void)snprintf(command, sizeof command,
                    "flux job memo --volatile %1$llu a=1 && flux job memo %1$llu b=2 && "
@@ -259,7 +257,7 @@ static void test_queues(void **state)
     struct harness *h = *state;
     struct found found = {.harness = h};
 
-    SKIP_WITHOUT(h, queues);
+    NEEDS(h, queues);
     h->in_call = true;
     h->engine->ops->queues(h->engine, on_queues, &found);
     h->in_call = false;
@@ -309,7 +307,7 @@ static void test_drain(void **state)
     char rank[16];
     struct answer a;
 
-    SKIP_WITHOUT(h, drain);
+    NEEDS(h, drain);
     h->engine->ops->size(h->engine, &nodes, &cores, &gpus);
     (void)snprintf(rank, sizeof rank, "%d", nodes - 1);
     CALL(h, &a, drain, rank, "bad fan");

@@ -139,4 +139,13 @@ extern const size_t contract_run_count, contract_output_count, contract_verb_cou
 extern const struct CMUnitTest contract_depend_tests[];
 extern const size_t contract_depend_count;
 
+/* Skips where the engine has no such function. */
+#define NEEDS(h, op)                                                                           \
+    do {                                                                                       \
+        if (!(h)->engine->ops->op) {                                                           \
+            print_message("the engine has no %s\n", #op);                                      \
+            skip();                                                                            \
+        }                                                                                      \
+    } while (0)
+
 #endif
