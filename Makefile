@@ -18,10 +18,13 @@ run: build
 
 build:
 	@tools/install-packages build
+	@command -v npm >/dev/null 2>&1 || tools/install-packages page || \
+	    echo 'Without npm the daemon is built without its page.'
 	tools/build build
 
 test:
 	@tools/install-packages build check test
+	@command -v npm >/dev/null 2>&1 || tools/install-packages page || true
 	$(PYTHON) tools/run-tests
 
 check:

@@ -10,6 +10,7 @@
 #include "api/reader.h"
 #include "api/routes.h"
 #include "api/sender.h"
+#include "api/web.h"
 #include "base/log.h"
 #include "base/util.h"
 
@@ -84,8 +85,10 @@ static bool admit(void *arg, struct fr_req *req)
     }
     call->api = api;
     fr_req_set_data(req, call, free);
-    int rc = fr_route_find(fr_req_method(req), fr_req_path(req), &call->route, call->param,
-                           sizeof call->param, &allow);
+    call->route = fr_web_route(req);
+    int rc = call->route ? 0
+                         : fr_route_find(fr_req_method(req), fr_req_path(req), &call->route,
+                                         call->param, sizeof call->param, &allow);
     if (rc < 0) {
         reply_no_route(req, rc, allow);
         return false;

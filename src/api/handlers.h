@@ -39,5 +39,6 @@ void fr_handle_livez(struct fr_req *req);
 void fr_handle_readyz(struct fr_req *req);
 void fr_handle_openapi(struct fr_req *req);
 void fr_handle_root(struct fr_req *req);
+void fr_handle_web(struct fr_req *req);
 
 #endif

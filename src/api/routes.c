@@ -429,6 +429,13 @@ static const struct fr_route routes[] = {
      .summary = "A page that says what runs here.",
      .reply = "text/html",
      .handle = fr_handle_root},
+    {.method = FR_GET,
+     .path = "/docs",
+     .role = FR_ROLE_PUBLIC,
+     .id = "getDocs",
+     .summary = "The page that shows this interface and lets it be tried.",
+     .reply = "text/html",
+     .handle = fr_handle_web},
 };
 
 const struct fr_route *fr_routes(size_t *ret_count)

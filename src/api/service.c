@@ -149,6 +149,8 @@ void fr_handle_root(struct fr_req *req)
                   "<li><a href=\"/v1/service\">/v1/service</a>: what runs here</li>"
                   "<li><a href=\"/openapi.json\">/openapi.json</a>: every call, as OpenAPI 3.1"
                   "</li></ul>"
+                  "<p>This daemon was built without the page for people, which "
+                  "needs node and npm.</p>"
                   "<p>Submit a job: <code>POST /v1/jobs/submit</code> with "
                   "<code>{\"command\": \"echo hello\"}</code>.</p></body></html>\n",
                   FR_VERSION, engine->ops->name[0] == 'f' ? "Flux" : "local",

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+// The nodes, their cores as cells, and taking them out of service.
+import { useEffect, useState } from "preact/hooks";
+import { get, post, type Node } from "./api";
+import { count, many } from "./format";
+import { listen, service } from "./live";
+import { throttled, useValue } from "./state";
+import { Ask, Fail, jobLink, say } from "./ui";
+
+const COLOURS = 8;
+const SHOWN = 12; // jobs named in a node's card
+
+/** One of some colours, the same for a job wherever it runs. */
+function colourOf(jobid: string): number {
+    let sum = 0;
+    for (const c of jobid) sum = (sum * 31 + c.charCodeAt(0)) >>> 0;
+    return sum % COLOURS;
+}
+
+const MARKS: Record<string, string> = { free: "○", partly: "◐", allocated: "●", drained: "⊘", down: "✕", offline: "✕" };
+
+interface Cell {
+    kind: string;
+    title: string;
+}
+
+/** Which core is whose is known only where one job has them all; shares are drawn evenly. */
+function cellsOf(node: Node, all: number, used: number): Cell[] {
+    const cells: Cell[] = [];
+    for (let i = 0; i < all; i++) {
+        if (i >= used) cells.push({ kind: "free", title: "free" });
+        else if (!node.jobs.length) cells.push({ kind: "used", title: "in use" });
+        else {
+            const job = node.jobs[Math.min(node.jobs.length - 1, Math.floor((i * node.jobs.length) / used))]!;
+            cells.push({ kind: `c-${colourOf(job)}`, title: node.jobs.length === 1 ? job : "in use" });
+        }
+    }
+    return cells;
+}
+
+function Cells({ node, what, all, used }: { node: Node; what: string; all: number; used: number }) {
+    if (!all) return null;
+    return (
+        <div>
+            <div class="row between">
+                <span>{what}</span>
+                <span class="number">
+                    {used} of {all} in use
+                </span>
+            </div>
+            <div class="cells" aria-hidden="true">
+                {cellsOf(node, Math.min(all, 512), used).map((cell) => (
+                    <span class={cell.kind} title={cell.title} />
+                ))}
+            </div>
+        </div>
+    );
+}
+
+function DrainDialog({ node, close, done }: { node: Node; close: () => void; done: () => void }) {
+    const [reason, setReason] = useState("");
+    const act = async () => {
+        await post(`/v1/nodes/${encodeURIComponent(node.name)}/drain`, reason ? { reason } : {});
+        say(`${node.name} is drained.`);
+        done();
+    };
+    return (
+        <Ask title={`Drain ${node.name}?`} action="Drain it" danger close={close} act={act}>
+            <p>Jobs that run there go on; no new ones start until it is undrained.</p>
+            <label>
+                Reason, for whoever looks at it
+                <input type="text" value={reason} onInput={(e) => setReason(e.currentTarget.value)} />
+            </label>
+        </Ask>
+    );
+}
+
+function NodeCard({ node, reload }: { node: Node; reload: () => void }) {
+    const is = useValue(service);
+    const [draining, setDraining] = useState(false);
+    const may = is?.roles.includes("admin");
+    const drained = node.state === "drained";
+    const undrain = async () => {
+        try {
+            await post(`/v1/nodes/${encodeURIComponent(node.name)}/undrain`);
+            say(`${node.name} is back in service.`);
+            reload();
+        } catch (error) {
+            say((error as Error).message, true);
+        }
+    };
+    return (
+        <article class="card node" aria-label={node.name}>
+            <div class="row between">
+                <h2>
+                    <bdi>{node.name}</bdi> <span class="quiet">rank {node.rank}</span>
+                </h2>
+                <span class={`badge n-${node.state}`}>
+                    <span aria-hidden="true">{MARKS[node.state] ?? "?"}</span> {node.state}
+                </span>
+            </div>
+            {node.drain_reason && (
+                <p class="notice">
+                    <bdi>{node.drain_reason}</bdi>
+                </p>
+            )}
+            <Cells node={node} what="Cores" all={node.cores} used={node.cores_used} />
+            <Cells node={node} what="GPUs" all={node.gpus} used={node.gpus_used} />
+            <p class="node-jobs">
+                {node.jobs.length ? (
+                    <>
+                        {many(node.jobs.length, "job")}:{" "}
+                        {node.jobs.slice(0, SHOWN).map((job) => (
+                            <>
+                                <a href={jobLink(job)}>
+                                    <span class={`swatch c-${colourOf(job)}`} aria-hidden="true" /> {job}
+                                </a>{" "}
+                            </>
+                        ))}
+                        {node.jobs.length > SHOWN && `and ${count(node.jobs.length - SHOWN)} more`}
+                    </>
+                ) : (
+                    <span class="quiet">No job runs here.</span>
+                )}
+            </p>
+            {may && is?.features.includes("drain") && !drained && (
+                <button type="button" onClick={() => setDraining(true)}>
+                    Drain…
+                </button>
+            )}
+            {may && is?.features.includes("undrain") && drained && (
+                <button type="button" onClick={() => void undrain()}>
+                    Undrain
+                </button>
+            )}
+            {draining && <DrainDialog node={node} close={() => setDraining(false)} done={reload} />}
+        </article>
+    );
+}
+
+export function NodesPage() {
+    const [nodes, setNodes] = useState<Node[] | null>(null);
+    const [error, setError] = useState<Error | null>(null);
+    const [shown, setShown] = useState(100);
+    const load = () =>
+        get<{ nodes: Node[] }>("/v1/nodes?details=true").then(
+            (reply) => {
+                setNodes(reply.nodes);
+                setError(null);
+            },
+            (failure) => setError(failure as Error),
+        );
+    useEffect(() => {
+        const soon = throttled(() => void load(), 1000);
+        const timer = setInterval(() => document.hidden || soon(), 15_000);
+        const leave = listen({ events: soon, anew: soon });
+        return () => {
+            leave();
+            clearInterval(timer);
+            soon.stop();
+        };
+    }, []);
+    return (
+        <>
+            <h1>Nodes</h1>
+            {error && <Fail error={error} again={() => void load()} />}
+            {!nodes && !error && <p class="empty">Loading…</p>}
+            {nodes?.length === 0 && <p class="empty">There is no node.</p>}
+            <div class="nodes">
+                {nodes?.slice(0, shown).map((node) => (
+                    <NodeCard key={node.rank} node={node} reload={() => void load()} />
+                ))}
+            </div>
+            {nodes && nodes.length > shown && (
+                <button type="button" onClick={() => setShown(shown + 200)}>
+                    Show more of the {many(nodes.length, "node")}
+                </button>
+            )}
+        </>
+    );
+}

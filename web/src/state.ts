@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: LGPL-3.0-only
+// Values that components watch.
+import { useEffect, useState } from "preact/hooks";
+
+export class Value<T> {
+    private watchers = new Set<() => void>();
+    constructor(private value: T) {}
+
+    get(): T {
+        return this.value;
+    }
+
+    set(value: T): void {
+        if (Object.is(value, this.value)) return;
+        this.value = value;
+        for (const watcher of [...this.watchers]) watcher();
+    }
+
+    watch(watcher: () => void): () => void {
+        this.watchers.add(watcher);
+        return () => this.watchers.delete(watcher);
+    }
+}
+
+export function useValue<T>(value: Value<T>): T {
+    const [, redraw] = useState({});
+    useEffect(() => value.watch(() => redraw({})), [value]);
+    return value.get();
+}
+
+/** The seconds since the epoch by this machine's clock, told anew each second while anybody looks. */
+export const now = new Value(Date.now() / 1000);
+setInterval(() => {
+    if (!document.hidden) now.set(Date.now() / 1000);
+}, 1000);
+
+/** Calls `act` at most once in `wait` milliseconds, the last time after the last call. */
+export function throttled(act: () => void, wait: number): { (): void; stop(): void } {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let last = -Infinity;
+    const call = () => {
+        if (timer !== undefined) return;
+        timer = setTimeout(
+            () => {
+                timer = undefined;
+                last = performance.now();
+                act();
+            },
+            Math.max(0, last + wait - performance.now()),
+        );
+    };
+    call.stop = () => {
+        clearTimeout(timer);
+        timer = undefined;
+    };
+    return call;
+}
