@@ -94,7 +94,15 @@ export class Daemon {
         return this.ask("GET", `/v1/jobs/${encodeURIComponent(id)}`);
     }
 
-    ended_(id) {
+    /** Submits many jobs at once; all must be taken. */
+    async many(jobs) {
+        const told = await this.ask("POST", "/v1/jobs", jobs);
+        const bad = told.find((one) => one.status >= 300);
+        if (bad) throw new Error(`POST /v1/jobs: ${JSON.stringify(bad)}`);
+        return told;
+    }
+
+    over(id) {
         return until(`job ${id} has ended`, async () => (await this.job(id)).state === "INACTIVE");
     }
 

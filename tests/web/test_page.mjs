@@ -2,7 +2,7 @@
 // The page in a browser, against a daemon of its own. Run by tools/run-tests web.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { closeBrowser, Daemon, openPage, until, violations } from "./restd.mjs";
+import { closeBrowser, Daemon, openPage, picture, until, violations } from "./restd.mjs";
 
 let daemon;
 
@@ -48,5 +48,250 @@ test("a job is submitted by the form and its output followed to the end", async 
     await page.locator("[data-ended=true]").waitFor();
     await page.locator(".story .badge.completed").waitFor();
     assert.deepEqual(page.faults, []);
+    await page.context().close();
+});
+
+const VIEWS = ["overview", "jobs", "job", "submit", "nodes", "docs"];
+
+test("every view is accessible in both themes, keeps within the window, and asks nobody else", async () => {
+    const name = "a name that goes on and on ".repeat(9);
+    const id = await daemon.submit(["sh", "-c", "for i in $(seq 200); do echo line $i; done; echo wrong >&2; exit 3"], { name });
+    await daemon.over(id);
+    const paths = { overview: "/", job: `/jobs/${encodeURIComponent(id)}`, submit: "/jobs/submit" };
+    const page = await openPage(daemon);
+    for (const view of VIEWS) {
+        await page.setViewportSize({ width: 1280, height: 800 });
+        await inTime(page, paths[view] ?? `/${view}`);
+        await page.locator("h1").waitFor();
+        if (view === "job") await page.locator("[data-ended=true]").waitFor();
+        if (view === "docs") await page.locator(".call summary").first().click();
+        await picture(page, view);
+        for (const colorScheme of ["dark", "light"]) {
+            await page.emulateMedia({ colorScheme });
+            assert.deepEqual(await violations(page), [], `${view}, ${colorScheme}`);
+        }
+        await page.setViewportSize({ width: 360, height: 700 });
+        await picture(page, `${view}-phone`);
+        const beyond = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        assert.ok(beyond <= 0, `${view} is ${beyond} pixels wider than a phone`);
+    }
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+});
+
+test("a thousand jobs end while the table is open, and every row is right", async () => {
+    const page = await openPage(daemon);
+    await inTime(page, "/jobs?name=thousand-*&cols=status,name,code");
+    const jobs = [];
+    for (let i = 0; i < 1000; i += 100) {
+        const some = Array.from({ length: 100 }, (_, k) => ({ command: ["sh", "-c", `exit ${(i + k) % 3}`], name: `thousand-${i + k}` }));
+        jobs.push(...(await daemon.many(some)));
+    }
+    assert.equal(jobs.length, 1000);
+    await until("all have ended", async () => {
+        const { jobs: left } = await daemon.ask("GET", "/v1/jobs?state=active");
+        return left.length === 0;
+    });
+    await page.locator("#counted", { hasText: "1,000 jobs" }).waitFor();
+    // Every row comes by once, from the top to the end.
+    const seen = new Map();
+    const grid = page.getByRole("grid");
+    await until("every row was seen ended", async () => {
+        for (let top = 0; top <= 1000 * 34; top += 400) {
+            await grid.evaluate((element, to) => element.scrollTo(0, to), top);
+            await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+            const rows = await page.locator(".jobs-space [role=row]").evaluateAll((all) =>
+                all.map((row) => [...row.querySelectorAll("[role=gridcell]")].map((cell) => cell.textContent.trim())),
+            );
+            for (const [, status, name, code] of rows) seen.set(name, `${status} ${code}`);
+        }
+        return seen.size === 1000 && ![...seen.values()].some((text) => /waiting|running|ending/.test(text));
+    });
+    for (const [name, text] of seen) {
+        const code = Number(name.split("-")[1]) % 3;
+        assert.equal(text, code ? `✕ failed ${code}` : "✓ completed 0", name);
+    }
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+});
+
+test("thousands of jobs are filtered, sorted, and scrolled to the end", async () => {
+    const total = 4000;
+    for (let i = 0; i < total; i += 500)
+        await daemon.many(Array.from({ length: 500 }, (_, k) => ({ command: "true", urgency: 0, name: `held-${String(i + k).padStart(5, "0")}` })));
+    const page = await openPage(daemon);
+    await inTime(page, "/jobs?name=held-*&sort=name");
+    const grid = page.getByRole("grid");
+    await page.locator(".jobs [role=row]", { hasText: "held-00000" }).waitFor();
+    await grid.focus();
+    await grid.press("End");
+    await page.locator(".jobs [role=row]", { hasText: `held-0${total - 1}` }).waitFor();
+    assert.ok((await page.locator(".jobs [role=row]").count()) < 120, "only what is in sight is in the document");
+    await page.getByRole("button", { name: "Name" }).click();
+    await grid.press("Home");
+    await page.locator("[aria-rowindex='2']", { hasText: `held-0${total - 1}` }).waitFor();
+    assert.match(page.url(), /sort=-name/);
+    await page.getByRole("textbox", { name: "Name" }).fill("held-0012?");
+    await page.locator("#counted", { hasText: /^10 jobs/ }).waitFor();
+    assert.match(page.url(), /name=held-0012/);
+    await page.reload();
+    await page.locator("#counted", { hasText: /^10 jobs/ }).waitFor();
+
+    // By keyboard: three of them are selected and cancelled.
+    await grid.focus();
+    for (const key of ["Home", " ", "Shift+ArrowDown", "Shift+ArrowDown"]) await grid.press(key);
+    await page.getByRole("button", { name: "Cancel 3…" }).click();
+    const dialog = page.getByRole("dialog", { name: "Cancel 3 jobs?" });
+    assert.deepEqual(await violations(page), []);
+    await dialog.getByRole("button", { name: "Cancel 3 jobs" }).click();
+    await until("three rows are canceled", async () => (await page.locator(".jobs .badge.canceled").count()) === 3);
+    await daemon.cancelAll();
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+});
+
+test("names and output are data, whatever they hold", async () => {
+    const evil = `<img src=x onerror=alert(1)><script>alert(2)</script>\u202Egnp.exe\u2066`;
+    const write = [
+        "import sys",
+        `sys.stdout.write(${JSON.stringify(evil)} + "\\n")`,
+        'sys.stdout.write("\\x1b[31mred\\x1b[0m \\x1b]0;title\\x07\\x1b[2J\\x1b[Hafter\\n")',
+        'sys.stdout.write("x" * 1000000 + "\\n")',
+        'sys.stdout.flush(); sys.stdout.buffer.write(b"\\xff\\xfe not text\\n"); sys.stdout.buffer.flush()',
+        'sys.stdout.write("10%\\r50%\\r100%\\nthe last one\\n")',
+    ].join("\n");
+    const id = await daemon.submit(["/usr/bin/python3", "-c", write], { name: evil, envars: { EVIL: evil } });
+    const page = await openPage(daemon);
+    await inTime(page, "/jobs");
+    await rowOf(page, id).getByText("<img src=x").waitFor();
+    await inTime(page, "/");
+    await page.locator(".latest bdi", { hasText: "<script>" }).first().waitFor();
+    await inTime(page, `/jobs/${encodeURIComponent(id)}`);
+    await page.locator("[data-ended=true]").waitFor();
+    await page.locator(".screen").press("Home");
+    await page.locator(".line", { hasText: "<script>alert(2)</script>" }).waitFor();
+    assert.equal(await page.locator(".line .f-1").textContent(), "red");
+    await page.locator(".line", { hasText: /^\s*red after$/ }).waitFor();
+    await page.getByLabel("Find in the output").fill("the last one");
+    await page.getByLabel("Find in the output").press("Enter");
+    await page.locator(".line.found", { hasText: "the last one" }).waitFor();
+    await page.locator(".line", { hasText: /^\s*100%$/ }).waitFor();
+    await page.getByRole("button", { name: "Wrap" }).click();
+    await page.getByRole("region", { name: "Output" }).getByRole("log").press("Home");
+    await page.getByText(/characters more: wrap to see them/).first().waitFor();
+    assert.equal(await page.locator("main img, main script").count(), 0);
+    assert.deepEqual(await violations(page), []);
+    await inTime(page, `/jobs/submit?like=${encodeURIComponent(id)}`);
+    await page.locator("textarea").first().waitFor();
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+});
+
+test("much output does not freeze the page, and all of it can be searched", async () => {
+    const id = await daemon.submit(["sh", "-c", "seq -f 'line %.0f of very many, with some more text to it' 600000"]);
+    const page = await openPage(daemon);
+    await inTime(page, `/jobs/${encodeURIComponent(id)}`);
+    await page.locator("[data-ended=true]").waitFor({ timeout: 120_000 });
+    assert.match(await page.locator("[data-ended=true]").textContent(), /600,000 lines/);
+    await page.locator(".screen").press("End");
+    await page.locator(".line", { hasText: "line 600000 of" }).waitFor();
+    await page.getByLabel("Find in the output").fill("line 300000 of");
+    await page.getByLabel("Find in the output").press("Enter");
+    await page.locator(".line.found", { hasText: "line 300000 of" }).waitFor();
+    assert.ok((await page.locator(".line").count()) < 200);
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+});
+
+test("the daemon is killed and started again under the open page", async () => {
+    const page = await openPage(daemon);
+    await inTime(page, "/jobs?state=active");
+    const id = await daemon.submit("sleep 600");
+    await rowOf(page, id).getByText("running").waitFor();
+    await daemon.stop("SIGKILL");
+    await page.locator(".wrong").waitFor();
+    assert.match(await page.locator(".wrong").textContent(), /What is shown may be old/);
+    await rowOf(page, id).waitFor();
+    await daemon.start();
+    await page.locator(".link.live").waitFor();
+    await page.locator(".wrong").waitFor({ state: "detached" });
+    await rowOf(page, id).getByText("running").waitFor();
+    const second = await daemon.submit("sleep 600");
+    await rowOf(page, second).waitFor();
+    await daemon.cancelAll();
+    await until("both are gone from the list of active ones", async () => (await page.locator(".jobs-space [role=row]").count()) === 0);
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+});
+
+test("whoever must sign in can, for this tab, and is asked again when it does not hold any more", async () => {
+    const guarded = await new Daemon({ FLUX_REQUIRE_AUTH: "true", FLUX_USER: "ann", FLUX_TOKEN: "secret-ünïcode" }).start();
+    guarded.headers = { Authorization: `Basic ${Buffer.from("ann:secret-ünïcode").toString("base64")}` };
+    const page = await openPage(guarded);
+    await page.goto(`${guarded.url}/jobs`);
+    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+    await picture(page, "sign-in");
+    assert.deepEqual(await violations(page), []);
+    await page.getByLabel("User").fill("ann");
+    await page.getByLabel("Token").fill("wrong");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByText("These credentials are not taken.").waitFor();
+    await page.getByLabel("Token").fill("secret-ünïcode");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.locator(".link.live").waitFor();
+    const id = await guarded.submit("echo signed");
+    await rowOf(page, id).getByText("completed").waitFor();
+    await page.goto(`${guarded.url}/jobs/${encodeURIComponent(id)}`);
+    await page.locator(".line", { hasText: "signed" }).waitFor();
+
+    // Another tab knows nothing of it, and no address holds a secret.
+    const other = await page.context().newPage();
+    await other.goto(`${guarded.url}/jobs`);
+    await other.getByRole("heading", { name: "Sign in" }).waitFor();
+    assert.ok(!page.asked.some((url) => url.includes("secret")));
+
+    await guarded.stop();
+    guarded.env = { ...guarded.env, FLUX_TOKEN: "another" };
+    await guarded.start();
+    guarded.headers = { Authorization: `Basic ${btoa("ann:another")}` };
+    await page.getByText("Your credentials are not taken any more.").waitFor();
+    await page.getByLabel("User").fill("");
+    await page.getByLabel("Token").fill("another");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.locator(".link.live").waitFor();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+    await guarded.finish();
+});
+
+test("a hidden tab holds no stream, and catches up when it is seen again", async () => {
+    const page = await openPage(daemon);
+    await inTime(page, "/jobs?name=while-away");
+    const hide = (hidden) =>
+        page.evaluate((is) => {
+            Object.defineProperty(document, "hidden", { configurable: true, get: () => is });
+            document.dispatchEvent(new Event("visibilitychange"));
+        }, hidden);
+    await hide(true);
+    await page.locator(".link.paused").waitFor();
+    const id = await daemon.submit("true", { name: "while-away" });
+    await daemon.over(id);
+    const before = page.asked.filter((url) => url.endsWith("/v1/events")).length;
+    await hide(false);
+    await rowOf(page, id).getByText("completed").waitFor();
+    assert.equal(page.asked.filter((url) => url.endsWith("/v1/events")).length, before + 1);
+    await page.context().close();
+});
+
+test("the page is small", async () => {
+    const page = await openPage(daemon);
+    let bytes = 0;
+    page.on("response", async (reply) => {
+        if (reply.url().includes("/assets/")) bytes += Number(reply.headers()["content-length"]);
+    });
+    for (const path of ["/", "/jobs", "/jobs/submit", "/nodes"]) await inTime(page, path);
+    assert.ok(bytes > 10_000 && bytes < 250_000, `${bytes} bytes`);
     await page.context().close();
 });

@@ -28,17 +28,17 @@ export const COLUMNS: Column[] = [
         key: "id",
         title: "Job",
         width: "8.5rem",
-        sort: "t_submit",
+        sort: "jobid",
         show: (job) => (
             <a href={jobLink(job)} tabIndex={-1}>
                 {job.jobid}
             </a>
         ),
     },
-    { key: "name", title: "Name", width: "minmax(9rem, 2fr)", sort: "name", show: (job) => <bdi>{job.name}</bdi> },
+    { key: "name", title: "Name", width: "minmax(7rem, 2fr)", sort: "name", show: (job) => <bdi>{job.name}</bdi> },
     { key: "user", title: "User", width: "minmax(5rem, 7rem)", sort: "username", show: (job) => <bdi>{text(job.username)}</bdi> },
     { key: "submitted", title: "Submitted", width: "7.5rem", sort: "t_submit", show: (job) => <Time at={job.t_submit} /> },
-    { key: "runtime", title: "Ran for", width: "7rem", number: true, show: (job) => <Runtime job={job} /> },
+    { key: "runtime", title: "Ran for", width: "5.5rem", number: true, show: (job) => <Runtime job={job} /> },
     { key: "tasks", title: "Tasks", width: "5rem", sort: "ntasks", number: true, show: (job) => text(job.ntasks) },
     { key: "cores", title: "Cores", width: "5rem", sort: "ncores", number: true, show: (job) => text(job.ncores) },
     { key: "where", title: "Where", width: "minmax(6rem, 1fr)", sort: "nodelist", show: (job) => <bdi>{text(job.nodelist)}</bdi> },
@@ -54,4 +54,4 @@ export const COLUMNS: Column[] = [
 ];
 
 export const WIDE = ["status", "id", "name", "user", "submitted", "runtime", "tasks", "where"];
-export const NARROW = ["status", "name", "submitted"];
+export const NARROW = ["status", "name", "runtime"];

@@ -23,6 +23,15 @@ function resolve(api: OpenAPI, schema: Schema | undefined): Schema | undefined {
 
 function Members({ api, schema }: { api: OpenAPI; schema: Schema | undefined }) {
     const found = resolve(api, schema);
+    const choices = found?.oneOf?.filter((one) => resolve(api, one)?.properties);
+    if (choices?.length)
+        return (
+            <>
+                {choices.map((one) => (
+                    <Members api={api} schema={one} />
+                ))}
+            </>
+        );
     if (!found?.properties) return <p>{found?.description ?? typeOf(schema)}</p>;
     return (
         <table class="plain">
@@ -133,11 +142,11 @@ function Call({ api, method, path, operation }: { api: OpenAPI; method: string; 
                     )}
                     {body && (
                         <>
-                            <h3>Body</h3>
+                            <h2>Body</h2>
                             <Members api={api} schema={body} />
                         </>
                     )}
-                    <h3>Try it</h3>
+                    <h2>Try it</h2>
                     <Try method={method} path={path} operation={operation} />
                 </>
             )}

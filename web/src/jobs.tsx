@@ -7,7 +7,7 @@ import { count, many } from "./format";
 import { JobList, type Filter } from "./joblist";
 import { listen, service } from "./live";
 import { address, setParams } from "./route";
-import { useValue } from "./state";
+import { useValue, Value } from "./state";
 import { JobTable } from "./table";
 import { Ask, Fail, say } from "./ui";
 
@@ -200,7 +200,9 @@ function CancelDialog(props: { jobs: Job[]; selected: number; close: () => void;
     );
 }
 
-const narrow = matchMedia("(max-width: 640px)");
+const media = matchMedia("(max-width: 640px)");
+const narrow = new Value(media.matches);
+media.addEventListener("change", () => narrow.set(media.matches));
 
 function Counted({ list, filtered }: { list: JobList; filtered: boolean }) {
     const is = useValue(service);
@@ -212,8 +214,9 @@ function Counted({ list, filtered }: { list: JobList; filtered: boolean }) {
 
 export function JobsPage() {
     const params = new URLSearchParams(useValue(address).search);
+    const few = useValue(narrow);
     const sort = params.get("sort") ?? DEFAULT_SORT;
-    const cols = params.get("cols")?.split(",") ?? (narrow.matches ? NARROW : WIDE);
+    const cols = params.get("cols")?.split(",") ?? (few ? NARROW : WIDE);
     const relevant = new URLSearchParams([...params].filter(([name]) => name !== "sort" && name !== "cols"));
     const list = useJobs(relevant.toString(), sort);
     const [selected, setSelected] = useState(new Set<string>());

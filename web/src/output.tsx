@@ -148,11 +148,17 @@ function useView(ref: { current: HTMLDivElement | null }) {
     return view;
 }
 
-async function download(jobid: string, which: Which): Promise<void> {
+/** What there is now. Both streams in one have their order only in the stream, which ends with the job. */
+async function read(path: string, which: Which, ended: boolean): Promise<Blob> {
+    if (which !== "both") return (await request("GET", `${path}/${which}`, { accept: "*/*" })).blob();
+    if (ended) return (await request("GET", `${path}/stream`, { accept: "text/plain" })).blob();
+    const { Output: lines = [] } = (await (await request("GET", path)).json()) as { Output?: string[] };
+    return new Blob(lines);
+}
+
+async function download(jobid: string, which: Which, ended: boolean): Promise<void> {
     try {
-        const path = `/v1/jobs/${idInPath(jobid)}/output/${which === "both" ? "stream" : which}`;
-        const reply = await request("GET", path, { accept: which === "both" ? "text/plain" : "*/*" });
-        const url = URL.createObjectURL(await reply.blob());
+        const url = URL.createObjectURL(await read(`/v1/jobs/${idInPath(jobid)}/output`, which, ended));
         const link = document.createElement("a");
         link.href = url;
         link.download = `${idInPath(jobid)}.${which === "stderr" ? "err" : "out"}`;
@@ -288,7 +294,7 @@ export function Output({ jobid, ntasks, active }: { jobid: string; ntasks: numbe
                         Wrap
                     </button>
                     <Find lines={lines} show={show} />
-                    <button type="button" onClick={() => void download(jobid, which)}>
+                    <button type="button" onClick={() => void download(jobid, which, follower.ended)}>
                         Download
                     </button>
                 </span>

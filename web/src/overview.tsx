@@ -64,19 +64,29 @@ interface History {
     series: { name: string; values: (number | null)[] }[];
 }
 
-/** Points of any server: objects with a time, and a list of what to draw. */
-function historyOf(reply: { history?: unknown }): History | null {
-    const points = reply.history as Record<string, unknown>[] | undefined;
-    if (!Array.isArray(points) || points.length < 2) return null;
-    const number = (value: unknown) => (typeof value === "number" ? value : null);
-    const pick = (name: string) => points.map((p) => number(p[name]));
+/** finished counts since the daemon began. */
+interface Point {
+    t: number;
+    pending: number;
+    running: number;
+    finished: number;
+}
+
+function rate(before: Point | undefined, point: Point): number | null {
+    if (!before || point.finished < before.finished || point.t <= before.t) return null;
+    return ((point.finished - before.finished) * 60) / (point.t - before.t);
+}
+
+function historyOf(points: Point[] | undefined): History | null {
+    if (!points || points.length < 2) return null;
+    const pick = (name: keyof Point) => points.map((p) => p[name]);
     return {
-        times: pick("time").map((t) => t ?? 0),
+        times: pick("t"),
         series: [
             { name: "waiting", values: pick("pending") },
             { name: "running", values: pick("running") },
-            { name: "ended a minute", values: pick("ended").map((v) => (v === null ? null : v * 6)) },
-        ].filter((s) => s.values.some((v) => v !== null)),
+            { name: "ended a minute", values: points.map((p, i) => rate(points[i - 1], p)) },
+        ],
     };
 }
 
@@ -124,7 +134,7 @@ function useHistory(): History | null {
     useEffect(() => {
         const load = async () => {
             if (document.hidden || !(await can("get", "/v1/stats", "history"))) return;
-            setHistory(historyOf(await get("/v1/stats?history=1h")));
+            setHistory(historyOf((await get<{ history?: Point[] }>("/v1/stats?history=1h")).history));
         };
         const soon = () => void load().catch(() => {});
         const timer = setInterval(soon, 10_000);
@@ -151,6 +161,29 @@ function useLatest(): { jobs: Job[]; error: Error | null; loading: boolean } {
     return { jobs, error: list.error, loading: list.loading };
 }
 
+const COUNTED = 500; // failed jobs that are counted; of more it is said that there are more
+
+function useFailed(): string {
+    const [failed, setFailed] = useState("");
+    useEffect(() => {
+        const load = async () => {
+            if (!(await can("get", "/v1/jobs", "since"))) return;
+            const since = Math.floor(Date.now() / 1000) - 3600;
+            const reply = await get<{ jobs: unknown[] }>(
+                `/v1/jobs?user=all&result=failed,timeout&since=${since}&limit=${COUNTED}&fields=jobid`,
+            );
+            setFailed(`${reply.jobs.length}${reply.jobs.length === COUNTED ? "+" : ""}`);
+        };
+        const soon = throttled(() => void load().catch(() => {}), 5000);
+        const leave = listen({ anew: soon, events: soon });
+        return () => {
+            leave();
+            soon.stop();
+        };
+    }, []);
+    return failed;
+}
+
 function Latest() {
     const { jobs, error, loading } = useLatest();
     return (
@@ -161,7 +194,7 @@ function Latest() {
             </div>
             {error && <Fail error={error} />}
             {jobs.length ? (
-                <table class="plain">
+                <table class="plain latest">
                     <thead>
                         <tr>
                             <th>Job</th>
@@ -207,6 +240,7 @@ export function OverviewPage() {
     const is = useValue(service);
     const nodes = useNodes();
     const history = useHistory();
+    const failed = useFailed();
     const busy = nodes?.filter((n) => n.jobs.length > 0).length ?? 0;
     return (
         <>
@@ -225,10 +259,12 @@ export function OverviewPage() {
                             <span>{word}</span>
                         </a>
                     ))}
-                <a class="tile" href="/jobs?result=failed,timeout&last=3600">
-                    <strong aria-hidden="true">✕</strong>
-                    <span>failed in the last hour</span>
-                </a>
+                {failed && (
+                    <a class="tile" href="/jobs?result=failed,timeout&last=3600">
+                        <strong>{failed}</strong>
+                        <span>failed in the last hour</span>
+                    </a>
+                )}
             </div>
             <div class="columns-2">
                 <section class="card" aria-label="In use">

@@ -151,7 +151,9 @@ export function JobTable(props: Props) {
         >
             <div class="jobs-inner" role="rowgroup">
                 <div class="jobs-head" role="row" aria-rowindex={1} style={{ gridTemplateColumns: template }}>
-                    <div role="columnheader" aria-label="Selected" />
+                    <div role="columnheader">
+                        <span class="hidden">Selected</span>
+                    </div>
                     {columns.map((column) => (
                         <Header key={column.key} column={column} sort={props.sort} onSort={props.onSort} />
                     ))}
