@@ -302,8 +302,15 @@ static void on_drained(void *arg)
 static void begin(struct fr_req *req, json_t *list, char *text, size_t len)
 {
     struct fr_api *api = fr_api_call(req)->api;
-    struct bulk *bulk = calloc(1, sizeof *bulk);
+    struct bulk *bulk = NULL;
 
+    if (fr_req_hold(req, len + sizeof *bulk + QUEUE_MAX) < 0) {
+        json_decref(list);
+        free(text);
+        fr_req_reply_busy(req);
+        return;
+    }
+    bulk = calloc(1, sizeof *bulk);
     if (!bulk || fr_timer_create(api->loop, take_turn, bulk, &bulk->turn) < 0) {
         free(bulk);
         json_decref(list);

@@ -209,11 +209,18 @@ static void begin(struct fr_req *req, struct fr_filter *filter, const char *reas
     go_on(all);
 }
 
-static void add_nothing_said(const struct texts *texts, struct fr_problems *problems)
+/* A text that was cut would mean other jobs than were named. */
+static void check_texts(const struct texts *texts, struct fr_problems *problems)
 {
-    for (size_t i = 0; i < NAMES; i++)
-        if (texts->values[i])
-            return;
+    bool any = false;
+
+    for (size_t i = 0; i < NAMES; i++) {
+        any |= texts->values[i] != NULL;
+        if (fr_buf_status(&texts->made[i]) < 0)
+            fr_problems_add(problems, FR_CODE_TOO_LARGE, "", "%s is too long", names[i]);
+    }
+    if (any)
+        return;
     fr_problems_add(problems, FR_CODE_INVALID, "",
                     "say which jobs: by ids, or by state, result, name, user, queue, since, "
                     "until or q; state=active means all that have not ended");
@@ -235,7 +242,7 @@ void fr_handle_cancel_many(struct fr_req *req)
         return;
     fr_problems_init(&problems);
     make_texts(&texts);
-    add_nothing_said(&texts, &problems);
+    check_texts(&texts, &problems);
     int rc = fr_filter_read(get, &texts, &filter, &problems);
     if (rc < 0)
         fr_reply_no_memory(req);

@@ -13,23 +13,42 @@
 #include "model/fluid.h"
 
 #define TEXT_MAX 256
+#define ID_DIGITS "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 static bool contains(const char *text, const char *what)
 {
     return text && strcasestr(text, what);
 }
 
+/*
+ * Whether it can be a part of an id at all: making the two texts of each job takes longer than
+ * to look through all others.
+ */
+static bool is_part_of_id(const char *what)
+{
+    if (strncmp(what, "ƒ", strlen("ƒ")) == 0)
+        what += strlen("ƒ");
+    return strspn(what, ID_DIGITS) == strlen(what) && strlen(what) < FR_FLUID_TEXT;
+}
+
+static bool id_contains(uint64_t id, const char *what)
+{
+    char f58[FR_FLUID_TEXT], decimal[24];
+
+    if (contains(fr_fluid_f58(id, f58), what))
+        return true;
+    if (strspn(what, "0123456789") != strlen(what))
+        return false;
+    snprintf(decimal, sizeof decimal, "%llu", (unsigned long long)id);
+    return contains(decimal, what);
+}
+
 bool fr_filter_contains(const struct fr_job *job, const char *what)
 {
-    char decimal[24], f58[FR_FLUID_TEXT];
-
     if (!what)
         return true;
-    if (contains(job->name, what) || contains(job->command, what) ||
-        contains(job->nodelist, what))
-        return true;
-    snprintf(decimal, sizeof decimal, "%llu", (unsigned long long)job->id);
-    return contains(decimal, what) || contains(fr_fluid_f58(job->id, f58), what);
+    return contains(job->name, what) || contains(job->command, what) ||
+           contains(job->nodelist, what) || (is_part_of_id(what) && id_contains(job->id, what));
 }
 
 static bool passes_times(const struct fr_filter *filter, const struct fr_job *job)

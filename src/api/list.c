@@ -42,6 +42,7 @@ struct listing {
     size_t at;
     bool any;
     struct fr_buf body, scratch;
+    size_t sent; /* bytes of body that the stream has taken */
 };
 
 static void free_listing(struct listing *listing)
@@ -159,18 +160,35 @@ static void begin_reply(struct listing *listing, struct fr_req *req)
 
 /* --- as a stream of lines --- */
 
+/* Gives the stream what it takes of the body. 0 when it has all, or what the stream says. */
+static int send_body(struct listing *listing)
+{
+    struct fr_buf *body = &listing->body;
+    int rc = fr_buf_status(body);
+
+    while (rc == 0 && listing->sent < body->len) {
+        size_t rest = body->len - listing->sent;
+        size_t n = rest < CHUNK ? rest : CHUNK;
+        rc = fr_stream_write(listing->stream, body->data + listing->sent, n);
+        if (rc == 0)
+            listing->sent += n;
+    }
+    if (rc == 0) {
+        fr_buf_reset(body);
+        listing->sent = 0;
+    }
+    return rc;
+}
+
 static void take_lines_turn(void *arg)
 {
     struct listing *listing = arg;
 
     if (listing->body.len == 0)
         put_slice(listing, CHUNK);
-    int rc = fr_buf_status(&listing->body);
-    if (rc == 0 && listing->body.len > 0)
-        rc = fr_stream_write(listing->stream, listing->body.data, listing->body.len);
+    int rc = send_body(listing);
     if (rc == -EAGAIN)
         return; /* until the client has read */
-    fr_buf_reset(&listing->body);
     if (rc == 0 && listing->at < listing->selection.count) {
         fr_timer_start(listing->turn, 0, 0);
         return;

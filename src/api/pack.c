@@ -71,7 +71,8 @@ static void on_dropped(struct fr_held *held)
 
 void fr_pack_reply_json(struct fr_req *req, unsigned int status, struct fr_buf *body)
 {
-    bool wanted = body->len >= PACK_MIN && body->len < UINT32_MAX / 2 && fr_accepts_gzip(req);
+    bool wanted = fr_buf_status(body) == 0 && body->len >= PACK_MIN &&
+                  body->len < UINT32_MAX / 2 && fr_accepts_gzip(req);
     struct packing *packing = wanted ? calloc(1, sizeof *packing) : NULL;
 
     fr_req_set_header(req, "Vary", "Accept, Accept-Encoding");

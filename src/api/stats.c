@@ -55,6 +55,8 @@ static void on_news(void *arg, const struct fr_news *news)
 {
     struct fr_stats *stats = arg;
 
+    if (news->kind != FR_NEWS_EVENT)
+        return;
     stats->events++;
     stats->submitted += strcmp(news->event->name, "submit") == 0;
     stats->finished += strcmp(news->event->name, "clean") == 0;

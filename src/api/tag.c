@@ -25,7 +25,7 @@ static const char *make(const struct fr_service *service, char kind, uint64_t se
     *to++ = '/';
     *to++ = '"';
     *to++ = kind;
-    to = put_hex(to, fr_hub_epoch(fr_service_hub(service)));
+    to = put_hex(to, (uint64_t)(fr_service_started(service) * 1e6)); /* this run's */
     *to++ = '-';
     to = put_hex(to, fr_service_version(service));
     *to++ = '-';

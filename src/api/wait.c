@@ -14,6 +14,7 @@
 
 #define TIMEOUT_DEFAULT 30.0
 #define TIMEOUT_MAX 3600.0
+#define LOOK_MS 1000
 
 struct waiting {
     struct fr_held held;
@@ -22,6 +23,8 @@ struct waiting {
     size_t count;
     struct fr_subscription *subscription;
     struct fr_timer *timer;
+    uint64_t deadline;    /* uv_now() */
+    uint64_t changed_seq; /* FR_WAIT_CHANGE on one job: of its last event when we began */
     fr_wait_f answer;
     void *arg;
     void (*free_arg)(void *arg);
@@ -130,17 +133,35 @@ static void on_news(void *arg, const struct fr_news *news)
 {
     struct waiting *waiting = arg;
 
+    if (news->kind != FR_NEWS_EVENT && news->kind != FR_NEWS_PURGED)
+        return;
     if (!bsearch(&news->id, waiting->ids, waiting->count, sizeof news->id, compare_ids))
         return;
     if (waiting->params.what == FR_WAIT_CHANGE || is_reached(waiting))
         answer(waiting, true);
 }
 
+/* Whether anything is new of the one job that is waited for. */
+static bool is_changed(const struct waiting *waiting)
+{
+    const struct fr_table *table = fr_service_table(waiting->held.api->service);
+    const struct fr_job *job = fr_table_find(table, waiting->ids[0]);
+
+    return waiting->count == 1 && (!job || job->changed_seq != waiting->changed_seq);
+}
+
+/*
+ * Not all comes as an event that can be found in the table at once: jobs are purged, and after
+ * the engine was lost the table is replaced as a whole. So it is looked at now and then too.
+ */
 static void on_time(void *arg)
 {
     struct waiting *waiting = arg;
+    bool reached =
+        waiting->params.what == FR_WAIT_CHANGE ? is_changed(waiting) : is_reached(waiting);
 
-    answer(waiting, waiting->params.what != FR_WAIT_CHANGE && is_reached(waiting));
+    if (reached || uv_now(waiting->held.api->loop) >= waiting->deadline)
+        answer(waiting, reached);
 }
 
 static void on_dropped(struct fr_held *held)
@@ -169,7 +190,11 @@ static bool begin(struct waiting *waiting, struct fr_req *req)
     if (!waiting->subscription ||
         fr_timer_create(api->loop, on_time, waiting, &waiting->timer) < 0)
         return false;
-    fr_timer_start(waiting->timer, waiting->params.timeout_ms, 0);
+    uint64_t timeout = waiting->params.timeout_ms;
+    const struct fr_job *job = fr_table_find(fr_service_table(api->service), waiting->ids[0]);
+    waiting->deadline = uv_now(api->loop) + timeout;
+    waiting->changed_seq = job ? job->changed_seq : 0;
+    fr_timer_start(waiting->timer, timeout < LOOK_MS ? timeout : LOOK_MS, LOOK_MS);
     fr_held_init(&waiting->held, req, FR_CODE_UNAVAILABLE, on_dropped);
     fr_held_set_expired(&waiting->held, on_expired);
     if (waiting->params.what != FR_WAIT_CHANGE && is_reached(waiting))

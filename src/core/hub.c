@@ -358,11 +358,6 @@ size_t fr_hub_bytes_max(const struct fr_hub *hub)
     return hub->bytes_max;
 }
 
-uint64_t fr_hub_epoch(const struct fr_hub *hub)
-{
-    return hub->epoch;
-}
-
 const char *fr_hub_cursor(const struct fr_hub *hub, uint64_t seq, char *buf)
 {
     return format_cursor(hub, seq, hub->time, buf);

@@ -107,9 +107,6 @@ size_t fr_hub_subscribers(const struct fr_hub *hub);
 /* The sequence number of the latest event, 0 before the first. */
 uint64_t fr_hub_seq(const struct fr_hub *hub);
 
-/* A number of this run of the daemon beside this instance. */
-uint64_t fr_hub_epoch(const struct fr_hub *hub);
-
 /* Room for a cursor with its NUL. */
 #define FR_CURSOR_TEXT 80
 

@@ -106,8 +106,11 @@ void api_end(struct api_fix *fix)
     free(fix);
 }
 
-static int64_t next_index(const struct api_fix *fix, uint64_t id)
+/* Of the job added last it is counted here, for while a backlog is read no table shows it. */
+static int64_t next_index(struct api_fix *fix, uint64_t id)
 {
+    if (id == fix->latest)
+        return fix->latest_index++;
     const struct fr_job *job = fr_table_find(fr_service_table(fix->service), id);
 
     return job ? job->nevents : 0;
@@ -145,6 +148,8 @@ void api_add_waiting(struct api_fix *fix, uint64_t id, const char *name)
         fix->sink->arg,
         &(struct fr_journal_entry){.id = id, .events = &event, .nevents = 1, .jobspec = spec});
     fr_jobspec_free(spec);
+    fix->latest = id;
+    fix->latest_index = 1;
     api_event(fix, id, "validate", NULL);
     api_event(fix, id, "depend", NULL);
     api_event(fix, id, "priority", "{\"priority\":16}");

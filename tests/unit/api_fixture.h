@@ -21,6 +21,9 @@ struct api_fix {
     unsigned int stops; /* the service was told to stop */
     bool with_instance;
 
+    uint64_t latest;      /* the job that was added last */
+    int64_t latest_index; /* of its next event */
+
     /* The watch on a job's output that the API holds, if any. */
     bool watching;
     fr_output_f output_cb;

@@ -38,6 +38,22 @@ static void test_counts(void **state)
     api_end(fix);
 }
 
+/* What is no event of a job is not counted, nor looked at as one. */
+static void test_other_news(void **state)
+{
+    struct api_fix *fix = api_start();
+    const uint64_t id = 2;
+
+    api_add_job(fix, id, "runs");
+    const uint64_t before = fix->api->stats.events;
+    fix->sink->purged(fix->sink->arg, &id, 1);
+    fix->sink->lost(fix->sink->arg, "tests");
+    fix->sink->back(fix->sink->arg);
+    fix->sink->caught_up(fix->sink->arg);
+    assert_int_equal(fix->api->stats.events, before);
+    api_end(fix);
+}
+
 static void test_history(void **state)
 {
     struct api_fix *fix = api_start();
@@ -93,9 +109,8 @@ static void test_metrics(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_history),
-        cmocka_unit_test(test_latencies),
+        cmocka_unit_test(test_counts),  cmocka_unit_test(test_other_news),
+        cmocka_unit_test(test_history), cmocka_unit_test(test_latencies),
         cmocka_unit_test(test_metrics),
     };
 
