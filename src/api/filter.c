@@ -169,7 +169,7 @@ static int read_ids(const char *text, struct fr_filter *filter, struct fr_proble
     for (const char *at = text; *at; at++)
         most += *at == ',';
     if (most > FR_FILTER_IDS_MAX) {
-        fr_problems_add(problems, FR_CODE_TOO_LARGE, "?ids", "at most %d ids, not %zu",
+        fr_problems_add(problems, FR_CODE_INVALID, "?ids", "at most %d ids, not %zu",
                         FR_FILTER_IDS_MAX, most);
         return 0;
     }

@@ -13,7 +13,7 @@
 #include "model/problems.h"
 
 /* Most ids in one request. */
-#define FR_FILTER_IDS_MAX 10000
+#define FR_FILTER_IDS_MAX 1000
 
 /* Texts are borrowed from whoever gave them. */
 struct fr_filter {
