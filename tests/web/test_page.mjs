@@ -224,6 +224,50 @@ test("the daemon is killed and started again under the open page", async () => {
     await page.context().close();
 });
 
+test("output is followed over a restart of the daemon, each line once", async () => {
+    const flag = `${daemon.folder}/go-on`;
+    const id = await daemon.submit(["sh", "-c", `echo one; echo half >&2; while [ ! -e ${flag} ]; do sleep 0.1; done; echo two`]);
+    const page = await openPage(daemon);
+    await inTime(page, `/jobs/${encodeURIComponent(id)}`);
+    await page.locator(".line.err", { hasText: "half" }).waitFor();
+    await daemon.stop("SIGKILL");
+    await page.getByText(/The connection was lost; it goes on/).waitFor();
+    await daemon.start();
+    await daemon.submit(["touch", flag]);
+    await page.locator("[data-ended=true]").waitFor();
+    assert.deepEqual((await page.locator(".line .text").allTextContents()).sort(), ["half", "one", "two"]);
+    await page.locator(".story .badge.completed").waitFor();
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+});
+
+test("a job is held, released, signalled, and run again with changes", async () => {
+    const id = await daemon.submit("sleep 600", { urgency: 0, name: "steered" });
+    const page = await openPage(daemon);
+    await inTime(page, `/jobs/${encodeURIComponent(id)}`);
+    await page.locator(".story", { hasText: "It waits: held" }).waitFor();
+    await page.getByRole("button", { name: "Urgency…" }).click();
+    await page.getByRole("spinbutton").fill("20");
+    await page.getByRole("button", { name: "Set it" }).click();
+    await page.locator(".story .badge.running").waitFor();
+    await page.getByRole("button", { name: "Signal…" }).click();
+    await page.getByRole("dialog").getByRole("combobox").selectOption("SIGUSR1");
+    await page.getByRole("button", { name: "Send SIGUSR1" }).click();
+    await page.locator(".story", { hasText: "signal SIGUSR1 ended it" }).waitFor();
+    await page.getByRole("link", { name: "Run again…" }).click();
+    await page.waitForFunction(() => document.querySelector("textarea").value === "sleep 600");
+    assert.equal(await page.getByLabel("Name", { exact: true }).inputValue(), "steered");
+    await page.getByLabel("Command").fill("true");
+    await page.getByLabel("Tasks", { exact: true }).fill("1000");
+    await page.getByText("The server only has").waitFor();
+    await page.getByLabel("Tasks", { exact: true }).fill("1");
+    await page.locator(".verdict.good").waitFor();
+    await page.getByRole("button", { name: "Submit" }).click();
+    await page.locator(".story .badge.completed").waitFor();
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+});
+
 test("whoever must sign in can, for this tab, and is asked again when it does not hold any more", async () => {
     const guarded = await new Daemon({ FLUX_REQUIRE_AUTH: "true", FLUX_USER: "ann", FLUX_TOKEN: "secret-ünïcode" }).start();
     guarded.headers = { Authorization: `Basic ${Buffer.from("ann:secret-ünïcode").toString("base64")}` };

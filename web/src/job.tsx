@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-3.0-only
 // One job.
 import type { ComponentChildren } from "preact";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { get, idInPath, post, Problem, type Job, type JobEvent } from "./api";
 import { curlOf, pythonJobOf } from "./equal";
-import { duration, exact, story } from "./format";
+import { duration, exact, statusOf, story } from "./format";
 import { listen, service } from "./live";
 import { Output } from "./output";
 import { now, throttled, useValue } from "./state";
@@ -15,8 +15,11 @@ function useJob(jobid: string) {
     const [job, setJob] = useState<Job | null>(null);
     const [events, setEvents] = useState<JobEvent[] | null>(null);
     const [error, setError] = useState<Error | null>(null);
+    const known = useRef<Job | null>(null); // its id may be given in another form than events have it
+    const turn = useRef(0);
     const load = useMemo(
         () => async () => {
+            const mine = ++turn.current;
             const path = `/v1/jobs/${idInPath(jobid)}`;
             try {
                 const found = await get<Job>(path);
@@ -25,30 +28,32 @@ function useJob(jobid: string) {
                     if (failure instanceof Problem && failure.status) return null;
                     throw failure;
                 });
+                if (mine !== turn.current) return; // a later question has the newer answer
+                known.current = found;
                 setJob(found);
                 setEvents(log?.events ?? null);
                 setError(null);
             } catch (failure) {
-                setError(failure as Error);
+                if (mine === turn.current) setError(failure as Error);
             }
         },
         [jobid],
     );
     useEffect(() => {
         const soon = throttled(() => void load(), 300);
-        let id = jobid.replace(/^f/, "ƒ");
+        const later = throttled(() => void load(), 3000);
         const leave = listen({
-            events: (batch) => batch.some((event) => event.jobid === id) && soon(),
+            events: (batch) => {
+                if (!known.current || batch.some((event) => event.jobid === known.current?.jobid)) soon();
+                // Why a job waits changes with other jobs.
+                else if (statusOf(known.current).kind === "waiting") later();
+            },
             anew: () => void load(),
         });
-        // An id may be given in another form than events have it.
-        void get<Job>(`/v1/jobs/${idInPath(jobid)}`).then(
-            (found) => (id = found.jobid),
-            () => {},
-        );
         return () => {
             leave();
             soon.stop();
+            later.stop();
         };
     }, [jobid, load]);
     return { job, events, error, load };

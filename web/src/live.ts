@@ -4,7 +4,7 @@
 // on from there, everyone is told to ask anew.
 import { get, Problem, request, signIn, type JobEvent, type Service } from "./api";
 import { messages } from "./sse";
-import { throttled, Value } from "./state";
+import { asleep, throttled, Value } from "./state";
 
 export type Link =
     | { state: "connecting" | "live" | "paused" | "signed-out" }
@@ -89,7 +89,8 @@ function later(why: string, code: string): void {
 function connect(): void {
     clearTimeout(retry);
     abort?.abort();
-    if (document.hidden) {
+    abort = null; // what ends now is no break
+    if (asleep.get()) {
         link.set({ state: "paused" });
         return;
     }
@@ -110,12 +111,7 @@ function connect(): void {
 }
 
 export function start(): void {
-    document.addEventListener("visibilitychange", () => {
-        // A glance at another tab shall cost no reconnect.
-        clearTimeout(retry);
-        if (document.hidden) retry = setTimeout(connect, 5000);
-        else if (link.get().state !== "live") connect();
-    });
+    asleep.watch(connect);
     signIn.watch(() => {
         cursor = "";
         connect();

@@ -6,7 +6,7 @@ import { idInPath, Problem, request } from "./api";
 import { count, many } from "./format";
 import { Lines } from "./lines";
 import { messages } from "./sse";
-import { throttled } from "./state";
+import { asleep, throttled } from "./state";
 import { say } from "./ui";
 
 const ROW = 19; // pixels; style.css has the same
@@ -53,6 +53,7 @@ class Follower {
     async run(): Promise<void> {
         for (let attempt = 0; !this.stopped && !this.ended; attempt++) {
             const before = this.place;
+            await this.awake();
             try {
                 await this.once();
             } catch (error) {
@@ -72,6 +73,17 @@ class Follower {
         }
     }
 
+    /** Waits until the tab is looked at. */
+    private awake(): Promise<void> {
+        if (!asleep.get()) return Promise.resolve();
+        return new Promise((resolve) => {
+            const leave = asleep.watch(() => {
+                leave();
+                resolve();
+            });
+        });
+    }
+
     private async once(): Promise<void> {
         this.abort = new AbortController();
         const stream = this.which === "both" ? "" : `?stream=${this.which}`;
@@ -82,9 +94,14 @@ class Follower {
         });
         this.status = "";
         this.onChange();
-        for await (const batch of messages(reply, this.abort, (id) => (this.place = id))) {
-            for (const { event, data } of batch) this.take(event, JSON.parse(data) as Piece & Exit);
-            this.onChange();
+        const leave = asleep.watch(() => asleep.get() && this.abort.abort());
+        try {
+            for await (const batch of messages(reply, this.abort, (id) => (this.place = id))) {
+                for (const { event, data } of batch) this.take(event, JSON.parse(data) as Piece & Exit);
+                this.onChange();
+            }
+        } finally {
+            leave();
         }
     }
 

@@ -24,8 +24,13 @@ export class Value<T> {
 
 export function useValue<T>(value: Value<T>): T {
     const [, redraw] = useState({});
-    useEffect(() => value.watch(() => redraw({})), [value]);
-    return value.get();
+    const drawn = value.get();
+    useEffect(() => {
+        // It may have changed between the drawing and now.
+        if (!Object.is(drawn, value.get())) redraw({});
+        return value.watch(() => redraw({}));
+    }, [value]);
+    return drawn;
 }
 
 /** The seconds since the epoch by this machine's clock, told anew each second while anybody looks. */
@@ -33,6 +38,18 @@ export const now = new Value(Date.now() / 1000);
 setInterval(() => {
     if (!document.hidden) now.set(Date.now() / 1000);
 }, 1000);
+
+/** Whether the tab has been out of sight for so long that it shall hold no streams. */
+export const asleep = new Value(false);
+let falling: ReturnType<typeof setTimeout> | undefined;
+function look(): void {
+    clearTimeout(falling);
+    // A glance at another tab shall cost no reconnect.
+    if (document.hidden) falling = setTimeout(() => asleep.set(true), 5000);
+    else asleep.set(false);
+}
+document.addEventListener("visibilitychange", look);
+look();
 
 /** Calls `act` at most once in `wait` milliseconds, the last time after the last call. */
 export function throttled(act: () => void, wait: number): { (): void; stop(): void } {
