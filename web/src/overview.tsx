@@ -94,8 +94,10 @@ function Plot({ history }: { history: History }) {
     const ref = useRef<HTMLDivElement>(null);
     useEffect(() => {
         const element = ref.current!;
-        const style = getComputedStyle(element);
-        const colour = (name: string) => style.getPropertyValue(name).trim();
+        const colour = (name: string) => {
+            element.style.color = `var(${name})`; // resolved by the theme
+            return getComputedStyle(element).color;
+        };
         const strokes = ["--waiting", "--running", "--completed"].map(colour);
         const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } };
         const options: uPlot.Options = {
