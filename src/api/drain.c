@@ -22,16 +22,12 @@ static void on_done(void *arg, const struct fr_error *err)
 {
     struct drain *drain = arg;
     const char *message = drain->message;
-    struct fr_req *req = fr_held_take(&drain->held);
+    struct fr_req *req = fr_held_take_unless(&drain->held, err);
     struct fr_buf body = FR_BUF_INIT(FR_REPLY_MAX);
 
     free(drain);
     if (!req)
         return;
-    if (err) {
-        fr_reply_problem(req, 0, err);
-        return;
-    }
     fr_buf_puts(&body, "{\"Message\":");
     fr_buf_put_json_string(&body, message);
     fr_buf_puts(&body, ",\"name\":");

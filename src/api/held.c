@@ -96,3 +96,14 @@ struct fr_req *fr_held_take(struct fr_held *held)
     held->req = NULL;
     return req;
 }
+
+struct fr_req *fr_held_take_unless(struct fr_held *held, const struct fr_error *err)
+{
+    struct fr_req *req = fr_held_take(held);
+
+    if (req && err) {
+        fr_reply_problem(req, 0, err);
+        return NULL;
+    }
+    return req;
+}

@@ -41,4 +41,7 @@ void fr_held_set_expired(struct fr_held *held, void (*expired)(struct fr_held *h
 /* Lets go of the request to answer it: returns it, or NULL if there is nobody to answer. */
 struct fr_req *fr_held_take(struct fr_held *held);
 
+/* As fr_held_take(); where err is not NULL, answers the request with it, and returns NULL. */
+struct fr_req *fr_held_take_unless(struct fr_held *held, const struct fr_error *err);
+
 #endif

@@ -81,14 +81,12 @@ static void on_found(void *arg, const char *text, size_t len, const struct fr_er
 {
     struct lookup *lookup = arg;
     enum fr_lookup what = lookup->what;
-    struct fr_req *req = fr_held_take(&lookup->held);
+    struct fr_req *req = fr_held_take_unless(&lookup->held, err);
 
     free(lookup);
     if (!req)
         return;
-    if (err) {
-        fr_reply_problem(req, 0, err);
-    } else if (what == FR_LOOKUP_EVENTLOG) {
+    if (what == FR_LOOKUP_EVENTLOG) {
         reply_events(req, text, len);
     } else if (what == FR_LOOKUP_JOBSPEC) {
         reply_jobspec(req, text, len);

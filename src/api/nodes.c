@@ -153,15 +153,11 @@ static void reply_details(struct fr_req *req, const struct fr_node *nodes, size_
 static void on_nodes(void *arg, const struct fr_node *nodes, size_t count,
                      const struct fr_error *err)
 {
-    struct fr_req *req = fr_held_take(arg);
+    struct fr_req *req = fr_held_take_unless(arg, err);
 
     free(arg);
     if (!req)
         return;
-    if (err) {
-        fr_reply_problem(req, 0, err);
-        return;
-    }
     if (fr_param_bool(req, "details", false)) {
         reply_details(req, nodes, count);
         return;

@@ -41,15 +41,11 @@ static void put_queue(const struct fr_table *table, const struct fr_queue *queue
 static void on_queues(void *arg, const struct fr_queue *queues, size_t count,
                       const struct fr_error *err)
 {
-    struct fr_req *req = fr_held_take(arg);
+    struct fr_req *req = fr_held_take_unless(arg, err);
 
     free(arg);
     if (!req)
         return;
-    if (err) {
-        fr_reply_problem(req, 0, err);
-        return;
-    }
     const struct fr_table *table = fr_service_table(fr_api_call(req)->api->service);
     struct fr_buf body = FR_BUF_INIT(FR_REPLY_MAX);
     fr_buf_puts(&body, "{\"queues\":[");

@@ -39,16 +39,12 @@ FR_DEFINE_CLEANUP(struct action *, action, free);
 static void on_done(void *arg, const struct fr_error *err)
 {
     _cleanup_(fr_cleanup_action) struct action *action = arg;
-    struct fr_req *req = fr_held_take(&action->held);
+    struct fr_req *req = fr_held_take_unless(&action->held, err);
     struct fr_buf body = FR_BUF_INIT(FR_REPLY_MAX);
     char f58[FR_FLUID_TEXT];
 
     if (!req)
         return;
-    if (err) {
-        fr_reply_problem(req, 0, err);
-        return;
-    }
     fr_buf_puts(&body, "{\"Message\":");
     fr_buf_put_json_string(&body, action->message);
     fr_buf_puts(&body, ",\"id\":");

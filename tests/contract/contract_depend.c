@@ -9,31 +9,13 @@
 
 #define UNKNOWN_ID 12345
 
-static void on_done(void *arg, const struct fr_error *err)
-{
-    struct answer *a = arg;
-
-    assert_false(a->harness->in_call);
-    assert_false(a->done);
-    a->done = true;
-    a->failed = err != NULL;
-    if (err)
-        a->err = *err;
-}
-
 static void urgency(struct harness *h, uint64_t id, int value, struct answer *a)
 {
     *a = (struct answer){.harness = h};
     h->in_call = true;
-    h->engine->ops->urgency(h->engine, id, value, on_done, a);
+    h->engine->ops->urgency(h->engine, id, value, harness_on_done, a);
     h->in_call = false;
     HARNESS_WAIT(h, a->done);
-}
-
-static void check_done(const struct answer *a)
-{
-    if (a->failed)
-        fail_msg("%s", a->err.text);
 }
 
 static uint64_t submit_held(struct harness *h, struct fr_jobspec *spec)
@@ -42,19 +24,9 @@ static uint64_t submit_held(struct harness *h, struct fr_jobspec *spec)
 
     harness_submit(h, spec, 0, &a);
     HARNESS_WAIT(h, a.done);
-    check_done(&a);
+    harness_check(&a);
     HARNESS_WAIT(h, harness_find(h, a.id) && harness_find(h, a.id)->job->priority == 0);
     return a.id;
-}
-
-static void cancel(struct harness *h, uint64_t id)
-{
-    struct answer a;
-
-    harness_cancel(h, id, NULL, &a);
-    HARNESS_WAIT(h, a.done);
-    check_done(&a);
-    harness_finished(h, id);
 }
 
 static void test_hold_and_release(void **state)
@@ -67,7 +39,7 @@ static void test_hold_and_release(void **state)
     struct job_record *record = harness_find(h, id);
     assert_int_equal(record->job->urgency, 0);
     urgency(h, id, 31, &a);
-    check_done(&a);
+    harness_check(&a);
     assert_int_equal(harness_finished(h, id)->job->result, FR_RESULT_COMPLETED);
     assert_int_equal(record->job->urgency, 31);
     assert_int_equal(record->job->priority, 4294967295LL);
@@ -98,7 +70,7 @@ static void test_dependency_satisfied(void **state)
     HARNESS_WAIT(h, harness_is(h, second, FR_STATE_DEPEND));
     struct event_record *event = harness_event(harness_find(h, second), "dependency-add");
     assert_non_null(strstr(event->context, "\"description\":\"after-finish="));
-    cancel(h, first);
+    harness_end(h, first);
     struct job_record *record = harness_finished(h, second);
     assert_int_equal(record->job->result, FR_RESULT_COMPLETED);
     assert_non_null(harness_event(record, "dependency-remove"));
@@ -112,7 +84,7 @@ static void test_dependency_that_can_never_be(void **state)
     uint64_t second = harness_run(h, depends(harness_script(0, "true"), "afterok", first));
 
     HARNESS_WAIT(h, harness_is(h, second, FR_STATE_DEPEND));
-    cancel(h, first);
+    harness_end(h, first);
     struct job_record *record = harness_finished(h, second);
     assert_string_equal(record->job->exception_type, "dependency");
     assert_int_equal(record->job->exception_severity, 0);
@@ -150,7 +122,7 @@ static void test_why(void **state)
     if (h->engine->ops->why(h->engine, id, text, sizeof text))
         assert_true(strlen(text) > 0 && text[strlen(text) - 1] != '.');
     assert_false(h->engine->ops->why(h->engine, UNKNOWN_ID, text, sizeof text));
-    cancel(h, id);
+    harness_end(h, id);
     assert_false(h->engine->ops->why(h->engine, id, text, sizeof text));
 }
 

@@ -20,32 +20,14 @@ struct found {
     struct fr_queue first;
 };
 
-static void on_done(void *arg, const struct fr_error *err)
-{
-    struct answer *a = arg;
-
-    assert_false(a->harness->in_call);
-    assert_false(a->done);
-    a->done = true;
-    a->failed = err != NULL;
-    if (err)
-        a->err = *err;
-}
-
 #define CALL(h, a, verb, ...)                                                                  \
     do {                                                                                       \
         *(a) = (struct answer){.harness = (h)};                                                \
         (h)->in_call = true;                                                                   \
-        (h)->engine->ops->verb((h)->engine, __VA_ARGS__, on_done, (a));                        \
+        (h)->engine->ops->verb((h)->engine, __VA_ARGS__, harness_on_done, (a));                \
         (h)->in_call = false;                                                                  \
         HARNESS_WAIT((h), (a)->done);                                                          \
     } while (0)
-
-static void check_done(const struct answer *a)
-{
-    if (a->failed)
-        fail_msg("%s", a->err.text);
-}
 
 static void check_refused(const struct answer *a, enum fr_code code)
 {
@@ -60,19 +42,9 @@ static uint64_t submit_held(struct harness *h, const char *script)
 
     harness_submit(h, harness_script(0, script), 0, &a);
     HARNESS_WAIT(h, a.done);
-    check_done(&a);
+    harness_check(&a);
     HARNESS_WAIT(h, harness_is(h, a.id, FR_STATES_PENDING));
     return a.id;
-}
-
-static void cancel(struct harness *h, uint64_t id)
-{
-    struct answer a;
-
-    harness_cancel(h, id, NULL, &a);
-    HARNESS_WAIT(h, a.done);
-    check_done(&a);
-    harness_finished(h, id);
 }
 
 static void test_urgency(void **state)
@@ -83,7 +55,7 @@ static void test_urgency(void **state)
     NEEDS(h, urgency);
     uint64_t id = submit_held(h, "true");
     CALL(h, &a, urgency, id, 20);
-    check_done(&a);
+    harness_check(&a);
     assert_int_equal(harness_finished(h, id)->job->result, FR_RESULT_COMPLETED);
     assert_int_equal(harness_find(h, id)->job->urgency, 20);
     CALL(h, &a, urgency, id, 16);
@@ -94,7 +66,7 @@ static void test_urgency(void **state)
     HARNESS_WAIT(h, harness_is(h, id, FR_STATE_RUN));
     CALL(h, &a, urgency, id, 20);
     check_refused(&a, FR_CODE_JOB_STATE);
-    cancel(h, id);
+    harness_end(h, id);
 }
 
 static void test_duration_of_a_waiting_job(void **state)
@@ -105,9 +77,9 @@ static void test_duration_of_a_waiting_job(void **state)
     NEEDS(h, duration);
     uint64_t id = submit_held(h, "true");
     CALL(h, &a, duration, id, 3600);
-    check_done(&a);
+    harness_check(&a);
     HARNESS_WAIT(h, harness_find(h, id)->job->duration == 3600);
-    cancel(h, id);
+    harness_end(h, id);
     CALL(h, &a, duration, id, 3600);
     check_refused(&a, FR_CODE_JOB_INACTIVE);
     CALL(h, &a, duration, UNKNOWN_ID, 3600);
@@ -130,7 +102,7 @@ static void test_duration_of_a_running_job(void **state)
     /* Two seconds may have gone already on a busy machine, and then it has had them. */
     while (a.failed && a.err.code == FR_CODE_INVALID)
         CALL(h, &a, duration, id, 4 + fr_job_runtime(job, fr_time_now()));
-    check_done(&a);
+    harness_check(&a);
     assert_int_equal(harness_finished(h, id)->job->result, FR_RESULT_TIMEOUT);
 }
 
@@ -201,7 +173,7 @@ static void test_lookup_of_nothing(void **state)
         assert_true(found.failed);
         assert_int_equal(found.err.code, FR_CODE_JOB_NOT_FOUND);
     }
-    cancel(h, id);
+    harness_end(h, id);
 }
 
 /* Places in a job's log are those of stored events, whatever else is streamed between them. */
@@ -311,24 +283,24 @@ static void test_drain(void **state)
     h->engine->ops->size(h->engine, &nodes, &cores, &gpus);
     (void)snprintf(rank, sizeof rank, "%d", nodes - 1);
     CALL(h, &a, drain, rank, "bad fan");
-    check_done(&a);
+    harness_check(&a);
     struct drained last = ask_last(h);
     assert_int_equal(last.state, FR_NODE_DRAINED);
     assert_string_equal(last.reason, "bad fan");
     CALL(h, &a, drain, rank, "again");
     check_refused(&a, FR_CODE_REFUSED);
     CALL(h, &a, undrain, rank);
-    check_done(&a);
+    harness_check(&a);
     last = ask_last(h);
     assert_int_equal(last.state, FR_NODE_FREE);
     assert_false(last.has_reason);
     CALL(h, &a, undrain, rank);
     check_refused(&a, FR_CODE_REFUSED);
     CALL(h, &a, drain, rank, NULL);
-    check_done(&a);
+    harness_check(&a);
     assert_int_equal(ask_last(h).state, FR_NODE_DRAINED);
     CALL(h, &a, undrain, rank);
-    check_done(&a);
+    harness_check(&a);
     CALL(h, &a, drain, "no-such-host", NULL);
     check_refused(&a, FR_CODE_NOT_FOUND);
     CALL(h, &a, undrain, "999");

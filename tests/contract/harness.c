@@ -339,7 +339,7 @@ static void on_submitted(void *arg, uint64_t id, const struct fr_error *err)
     on_answer(arg, id, err);
 }
 
-static void on_done(void *arg, const struct fr_error *err)
+void harness_on_done(void *arg, const struct fr_error *err)
 {
     on_answer(arg, 0, err);
 }
@@ -367,7 +367,7 @@ void harness_cancel(struct harness *h, uint64_t id, const char *note, struct ans
 {
     *a = (struct answer){.harness = h};
     h->in_call = true;
-    h->engine->ops->cancel(h->engine, id, note, on_done, a);
+    h->engine->ops->cancel(h->engine, id, note, harness_on_done, a);
     h->in_call = false;
 }
 
@@ -375,7 +375,7 @@ void harness_kill(struct harness *h, uint64_t id, int signum, struct answer *a)
 {
     *a = (struct answer){.harness = h};
     h->in_call = true;
-    h->engine->ops->kill(h->engine, id, signum, on_done, a);
+    h->engine->ops->kill(h->engine, id, signum, harness_on_done, a);
     h->in_call = false;
 }
 
@@ -460,4 +460,20 @@ void harness_read_end(struct reader *reader)
     struct fr_output_watch *watch = fr_take(reader->watch);
 
     reader->harness->engine->ops->output_free(watch);
+}
+
+void harness_check(const struct answer *a)
+{
+    if (a->failed)
+        fail_msg("%s", a->err.text);
+}
+
+void harness_end(struct harness *h, uint64_t id)
+{
+    struct answer a;
+
+    harness_cancel(h, id, NULL, &a);
+    HARNESS_WAIT(h, a.done);
+    harness_check(&a);
+    harness_finished(h, id);
 }

@@ -113,6 +113,13 @@ uint64_t harness_run(struct harness *h, struct fr_jobspec *spec);
 void harness_cancel(struct harness *h, uint64_t id, const char *note, struct answer *a);
 void harness_kill(struct harness *h, uint64_t id, int signum, struct answer *a);
 
+/* The callback of a verb without a result; arg is the struct answer. */
+void harness_on_done(void *arg, const struct fr_error *err);
+/* Fails with the error's text if the verb was refused. */
+void harness_check(const struct answer *a);
+/* Cancels the job and waits until it has ended. */
+void harness_end(struct harness *h, uint64_t id);
+
 struct job_record *harness_find(struct harness *h, uint64_t id); /* NULL: not told yet */
 bool harness_is(struct harness *h, uint64_t id, int states);     /* in one of these states */
 bool harness_has(struct harness *h, uint64_t id, const char *event); /* that event was told */
