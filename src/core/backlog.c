@@ -21,15 +21,19 @@ static int compare(const void *a, const void *b)
 {
     const struct fr_backlog_item *left = a, *right = b;
 
+    if (left->event.seq != right->event.seq)
+        return left->event.seq < right->event.seq ? -1 : 1;
     if (left->event.timestamp != right->event.timestamp)
         return left->event.timestamp < right->event.timestamp ? -1 : 1;
     return left->order < right->order ? -1 : 1;
 }
 
-static void note_gone(struct fr_backlog *backlog, double timestamp)
+static void note_gone(struct fr_backlog *backlog, const struct fr_event *event)
 {
-    if (timestamp > backlog->gone_time)
-        backlog->gone_time = timestamp;
+    if (event->timestamp > backlog->gone_time)
+        backlog->gone_time = event->timestamp;
+    if (event->seq > backlog->gone_seq)
+        backlog->gone_seq = event->seq;
 }
 
 static size_t cost(const struct fr_event *event)
@@ -47,7 +51,7 @@ void fr_backlog_sort(struct fr_backlog *backlog)
     for (; backlog->bytes > backlog->bytes_max; drop++) {
         struct fr_backlog_item *item = &backlog->items[drop];
         backlog->bytes -= cost(&item->event);
-        note_gone(backlog, item->event.timestamp);
+        note_gone(backlog, &item->event);
         free(item->texts);
     }
     backlog->count -= drop;
@@ -67,6 +71,17 @@ static int grow(struct fr_backlog *backlog)
     return 0;
 }
 
+/* What was not kept leaves no gap among what is. */
+static void drop_all(struct fr_backlog *backlog)
+{
+    for (size_t i = 0; i < backlog->count; i++) {
+        note_gone(backlog, &backlog->items[i].event);
+        free(backlog->items[i].texts);
+    }
+    backlog->count = 0;
+    backlog->bytes = 0;
+}
+
 void fr_backlog_add(struct fr_backlog *backlog, uint64_t id, const struct fr_event *event,
                     enum fr_state state)
 {
@@ -76,7 +91,8 @@ void fr_backlog_add(struct fr_backlog *backlog, uint64_t id, const struct fr_eve
 
     if (!texts || (backlog->count == backlog->cap && grow(backlog) < 0)) {
         free(texts);
-        note_gone(backlog, event->timestamp);
+        drop_all(backlog);
+        note_gone(backlog, event);
         return;
     }
     memcpy(texts, event->name, name);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-3.0-only
 /*
- * The events of a first backlog that came job by job, until all are there and can be put in
- * the order in which they happened. The latest are kept where not all can be. The hub's own.
+ * The events of a first backlog, until all are there and can be put in the order in which they
+ * happened. The latest are kept where not all can be. The hub's own.
  */
 #ifndef FR_CORE_BACKLOG_H
 #define FR_CORE_BACKLOG_H
@@ -26,13 +26,18 @@ struct fr_backlog {
     size_t count, cap;
     size_t bytes, bytes_max;
     size_t added;
-    double gone_time; /* the latest timestamp of those that were not kept; 0: all were */
+    /* The latest timestamp, and number of the engine, of those that were not kept. */
+    double gone_time;
+    uint64_t gone_seq;
 };
 
 void fr_backlog_init(struct fr_backlog *backlog, size_t bytes_max);
 void fr_backlog_done(struct fr_backlog *backlog); /* leaves it empty, to be used again */
 
-/* Notes a copy of an event. One that there is no memory for counts as not kept. */
+/*
+ * Notes a copy of an event. One that there is no memory for counts as not kept, and so do all
+ * before it.
+ */
 void fr_backlog_add(struct fr_backlog *backlog, uint64_t id, const struct fr_event *event,
                     enum fr_state state);
 

@@ -42,6 +42,8 @@ struct fr_hub {
 };
 
 #define EVENT_TEXT_MAX (1024 * 1024)
+/* Of a first backlog, so that a long past costs neither time nor memory at every start. */
+#define BACKLOG_MAX (1024 * 1024)
 /* Seconds by which events of different jobs may arrive out of the order of their timestamps. */
 #define DISORDER 60
 
@@ -53,7 +55,7 @@ int fr_hub_create(size_t bytes_max, struct fr_hub **ret)
         return -ENOMEM;
     hub->bytes_max = bytes_max;
     hub->head.prev = hub->head.next = &hub->head;
-    fr_backlog_init(&hub->backlog, bytes_max);
+    fr_backlog_init(&hub->backlog, bytes_max < BACKLOG_MAX ? bytes_max : BACKLOG_MAX);
     randombytes_buf(&hub->epoch, sizeof hub->epoch);
     *ret = hub;
     return 0;
@@ -229,10 +231,7 @@ void fr_hub_preload(struct fr_hub *hub, const struct fr_news *news)
     if (news->event->seq > hub->preloaded + 1)
         note_gone(hub, news->event->seq - 1, 0);
     hub->preloaded = news->event->seq;
-    if (news->event->seq > 0)
-        keep(hub, news, news->event->timestamp);
-    else
-        fr_backlog_add(&hub->backlog, news->id, news->event, news->state);
+    fr_backlog_add(&hub->backlog, news->id, news->event, news->state);
 }
 
 void fr_hub_settle(struct fr_hub *hub)
@@ -240,12 +239,14 @@ void fr_hub_settle(struct fr_hub *hub)
     struct fr_backlog *backlog = &hub->backlog;
 
     fr_backlog_sort(backlog);
-    if (backlog->count > 0)
-        note_gone(hub, hub->seq - backlog->count, backlog->gone_time);
+    /* Events without numbers of their engine get the latest of ours, in their new order. */
+    uint64_t before = hub->preloaded > 0 ? backlog->gone_seq : hub->seq - backlog->count;
+    note_gone(hub, before > hub->gone_seq ? before : hub->gone_seq, backlog->gone_time);
     for (size_t i = 0; i < backlog->count; i++) {
         const struct fr_backlog_item *item = &backlog->items[i];
+        uint64_t own = item->event.seq;
         keep(hub,
-             &(struct fr_news){.seq = hub->seq - backlog->count + i + 1,
+             &(struct fr_news){.seq = own > 0 ? own : before + i + 1,
                                .id = item->id,
                                .event = &item->event,
                                .state = item->state},

@@ -78,7 +78,8 @@ uint64_t fr_hub_number(struct fr_hub *hub, const struct fr_event *event);
  * Notes an event of the first backlog, which is told to nobody; with fr_hub_settle(), once the
  * backlog is in and the instance is known, it can be read like any other. Events without
  * numbers of their engine come job by job, and are put in the order of their timestamps then.
- * Where there are more than can be kept, the latest are.
+ * The latest are kept, some thousands: whoever reads on after a restart was there shortly
+ * before.
  */
 void fr_hub_preload(struct fr_hub *hub, const struct fr_news *news);
 void fr_hub_settle(struct fr_hub *hub);

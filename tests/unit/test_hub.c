@@ -300,6 +300,33 @@ static void test_numbers_outlive_the_daemon(void **state)
     fr_hub_free(hub);
 }
 
+/* A long past is not kept at each start: the latest is, and nothing of it is passed over. */
+static void test_a_long_numbered_backlog(void **state)
+{
+    const uint64_t count = 100000;
+    struct fr_hub *hub;
+    char text[FR_CURSOR_TEXT];
+
+    assert_int_equal(fr_hub_create(64U << 20, &hub), 0);
+    fr_hub_set_instance(hub, "one", true);
+    for (uint64_t i = 1; i <= count; i++) {
+        struct fr_event event = {.timestamp = (double)(count - i), .name = "start", .seq = i};
+        fr_hub_number(hub, &event);
+        fr_hub_preload(hub, &(struct fr_news){.seq = i, .id = i, .event = &event});
+    }
+    fr_hub_settle(hub);
+    uint64_t first = fr_hub_get(hub, fr_hub_first(hub))->seq;
+    uint64_t kept = fr_hub_end(hub) - fr_hub_first(hub);
+    assert_in_range(kept, 1000, count / 4);
+    assert_int_equal(first, count - kept + 1);
+    assert_after(hub, fr_hub_cursor(hub, count - 10, text), count - 9, 10);
+    assert_after(hub, fr_hub_cursor(hub, first - 1, text), first, kept);
+    assert_gone(hub, fr_hub_cursor(hub, first - 2, text));
+    publish(hub, 1, count + 1);
+    assert_after(hub, fr_hub_cursor(hub, count, text), count + 1, 1);
+    fr_hub_free(hub);
+}
+
 /* The events of 3 jobs, job by job; those of one second are of all of them. */
 static void preload_jobs(struct fr_hub *hub, double from, int events)
 {
@@ -410,6 +437,7 @@ int main(void)
         cmocka_unit_test(test_cursor),
         cmocka_unit_test(test_another_instance),
         cmocka_unit_test(test_numbers_outlive_the_daemon),
+        cmocka_unit_test(test_a_long_numbered_backlog),
         cmocka_unit_test(test_time_outlives_the_daemon),
         cmocka_unit_test(test_a_backlog_beyond_what_is_kept),
         cmocka_unit_test(test_time_stands_still_while_loading),
