@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: LGPL-3.0-only
 #include "api/finished.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/loop.h"
 #include "model/job_json.h"
 
 void fr_finished_done(struct fr_finished *finished)
 {
     for (size_t i = 0; i < FR_FINISHED_SLOTS; i++)
-        free(finished->slots[i].text);
+        fr_reply_unref(finished->slots[i].reply);
     *finished = (struct fr_finished){0};
 }
 
@@ -20,35 +20,32 @@ static size_t slot_of(uint64_t id)
 }
 _Static_assert(FR_FINISHED_SLOTS == 1 << (64 - 58), "slot_of() takes as many bits as it needs");
 
-static void keep(struct fr_finished *finished, const struct fr_job *job, const char *text,
-                 size_t len)
+struct fr_reply *fr_finished_find(const struct fr_finished *finished, const struct fr_job *job,
+                                  const char *etag)
 {
-    if (len > FR_FINISHED_TEXT_MAX)
-        return;
-    char *copy = malloc(len);
-    if (!copy)
-        return; /* it is made anew the next time */
-    memcpy(copy, text, len);
     const size_t i = slot_of(job->id);
-    free(finished->slots[i].text);
-    finished->slots[i].id = job->id;
-    finished->slots[i].seq = job->changed_seq;
-    finished->slots[i].text = copy;
-    finished->slots[i].len = len;
+    struct fr_reply *reply = finished->slots[i].reply;
+
+    if (!reply || finished->slots[i].id != job->id ||
+        finished->slots[i].seq != job->changed_seq || strcmp(fr_reply_etag(reply), etag) != 0)
+        return NULL;
+    return reply;
 }
 
-void fr_finished_json(struct fr_finished *finished, const struct fr_job *job, double now,
-                      struct fr_buf *body)
+struct fr_reply *fr_finished_keep(struct fr_finished *finished, const struct fr_job *job,
+                                  const char *etag)
 {
+    struct fr_buf body = FR_BUF_INIT(FR_FINISHED_TEXT_MAX);
     const size_t i = slot_of(job->id);
 
-    if (job->state == FR_STATE_INACTIVE && finished->slots[i].text &&
-        finished->slots[i].id == job->id && finished->slots[i].seq == job->changed_seq) {
-        fr_buf_put(body, finished->slots[i].text, finished->slots[i].len);
-        return;
-    }
-    const size_t before = body->len;
-    fr_job_json(job, now, NULL, body);
-    if (job->state == FR_STATE_INACTIVE && fr_buf_status(body) == 0)
-        keep(finished, job, body->data + before, body->len - before);
+    fr_job_json(job, fr_time_now(), NULL, &body);
+    fr_buf_putc(&body, '\n');
+    struct fr_reply *reply = fr_reply_create("application/json", etag, &body);
+    if (!reply)
+        return NULL;
+    fr_reply_unref(finished->slots[i].reply);
+    finished->slots[i].id = job->id;
+    finished->slots[i].seq = job->changed_seq;
+    finished->slots[i].reply = reply;
+    return reply;
 }

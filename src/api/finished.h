@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: LGPL-3.0-only
 /*
- * The JSON of a few finished jobs, kept because who waits for a job's end or shows its result
- * asks for the same one again and again, and it does not change any more.
+ * The replies about a few finished jobs, kept because who waits for a job's end or shows its
+ * result asks for the same one again and again, and it does not change any more.
  */
 #ifndef FR_API_FINISHED_H
 #define FR_API_FINISHED_H
 
-#include <stddef.h>
-
-#include "base/buf.h"
+#include "http/reply.h"
 #include "model/job.h"
 
 #define FR_FINISHED_SLOTS 64      /* a power of two */
@@ -17,16 +15,22 @@
 struct fr_finished {
     struct {
         uint64_t id;
-        uint64_t seq; /* changed_seq of the job that the text was made of */
-        char *text;   /* NULL: the slot is free */
-        size_t len;
+        uint64_t seq;           /* changed_seq of the job that the reply was made of */
+        struct fr_reply *reply; /* NULL: the slot is free */
     } slots[FR_FINISHED_SLOTS];
 };
 
 void fr_finished_done(struct fr_finished *finished);
 
-/* Appends the job's JSON to body as fr_job_json() does, from what is kept where that holds. */
-void fr_finished_json(struct fr_finished *finished, const struct fr_job *job, double now,
-                      struct fr_buf *body);
+/* The reply about this job with this ETag, if it is kept; else NULL. Borrowed. */
+struct fr_reply *fr_finished_find(const struct fr_finished *finished, const struct fr_job *job,
+                                  const char *etag);
+
+/*
+ * Keeps a reply of the JSON of a job that is INACTIVE in place of what its slot held, and
+ * lends it: NULL if it is too long to keep, or there is no memory.
+ */
+struct fr_reply *fr_finished_keep(struct fr_finished *finished, const struct fr_job *job,
+                                  const char *etag);
 
 #endif

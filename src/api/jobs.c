@@ -84,12 +84,26 @@ void fr_jobs_put_or_id(struct fr_api *api, uint64_t id, const struct fr_job *job
         fr_buf_puts(out, "{\"id\":");
         fr_buf_put_u64(out, id);
         fr_buf_printf(out, ",\"jobid\":\"%s\"}", fr_fluid_f58(id, f58));
-    } else if (job->state == FR_STATE_INACTIVE) {
-        fr_finished_json(&api->finished, job, fr_time_now(), out);
     } else {
         fr_jobs_put(api, job, fr_time_now(), out);
     }
     fr_buf_putc(out, '\n');
+}
+
+/* Whether the reply about a finished job could be given as it is kept, and was. */
+static bool reply_finished(struct fr_req *req, const struct fr_job *job, const char *tag)
+{
+    struct fr_finished *finished = &fr_api_call(req)->api->finished;
+
+    if (job->state != FR_STATE_INACTIVE)
+        return false;
+    struct fr_reply *reply = fr_finished_find(finished, job, tag);
+    if (!reply)
+        reply = fr_finished_keep(finished, job, tag);
+    if (!reply || !fr_reply_fits(reply, req))
+        return false;
+    fr_reply_give(reply, req);
+    return true;
 }
 
 static void reply_job(struct fr_req *req, uint64_t id, unsigned int status)
@@ -103,7 +117,8 @@ static void reply_job(struct fr_req *req, uint64_t id, unsigned int status)
     }
     struct fr_buf body = FR_BUF_INIT(FR_REPLY_MAX);
     char tag[FR_TAG_TEXT];
-    if (status == 200 && fr_tag_answers(req, fr_tag_of_job(req, job, tag)))
+    if (status == 200 &&
+        (fr_tag_answers(req, fr_tag_of_job(req, job, tag)) || reply_finished(req, job, tag)))
         return;
     fr_jobs_put_or_id(api, id, job, &body);
     fr_reply_json(req, status, &body);

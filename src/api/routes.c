@@ -444,55 +444,54 @@ const struct fr_route *fr_routes(size_t *ret_count)
     return routes;
 }
 
-/* Whether path is pattern, with one segment, not empty, for a "{…}". */
+/* Whether path is pattern, with one segment, not empty, for its "{…}", if it has one. */
 static bool matches(const char *pattern, const char *path, const char **ret_param,
                     size_t *ret_len)
 {
     *ret_len = 0;
-    while (*pattern) {
-        if (*pattern == '{') {
-            *ret_param = path;
-            *ret_len = strcspn(path, "/");
-            if (*ret_len == 0)
-                return false;
-            path += *ret_len;
-            pattern = strchr(pattern, '}') + 1;
-        } else if (*pattern++ != *path++) {
+    for (; *pattern != '{'; pattern++, path++) {
+        if (*pattern != *path)
             return false;
-        }
+        if (!*pattern)
+            return true;
     }
-    return *path == '\0';
+    *ret_param = path;
+    *ret_len = strcspn(path, "/");
+    return *ret_len > 0 && strcmp(strchr(pattern, '}') + 1, path + *ret_len) == 0;
 }
 
-static bool route_matches(const struct fr_route *route, const char *path,
+static bool is_versioned(const char *path)
+{
+    return strncmp(path, "/v1/", 4) == 0;
+}
+
+static bool route_matches(const struct fr_route *route, const char *path, bool versioned,
                           const char **ret_param, size_t *ret_len)
 {
-    return matches(route->path, path, ret_param, ret_len) ||
-           (route->bare && matches(route->path + strlen("/v1"), path, ret_param, ret_len));
+    if (versioned || !route->bare)
+        return matches(route->path, path, ret_param, ret_len);
+    return matches(route->path + strlen("/v1"), path, ret_param, ret_len);
 }
 
-/* Whether the path is the table's own text: "/jobs/search" is no job called search. */
-static bool is_literal(const struct fr_route *route)
-{
-    return !strchr(route->path, '{');
-}
-
+/* This is on the way of every request: the table is gone through once. */
 int fr_route_find(enum fr_method method, const char *path, const struct fr_route **ret,
                   char *param, size_t size, int *ret_allow)
 {
-    bool literal = false;
+    const bool versioned = is_versioned(path);
+    bool literal = false; /* the path is a route's own text: "/jobs/search" is no job */
     int allow = 0;
 
     *ret_allow = 0;
     for (size_t i = 0; i < FR_ARRAY_SIZE(routes); i++) {
         const struct fr_route *route = &routes[i];
         const char *at = "";
-        size_t len = 0;
-        if (!route_matches(route, path, &at, &len) || (literal && !is_literal(route)))
+        size_t len;
+        if (!route_matches(route, path, versioned, &at, &len) || (literal && len > 0))
             continue;
-        literal |= is_literal(route);
-        allow |= route->method | (route->method == FR_GET ? FR_HEAD : 0);
-        if (!(method & (route->method | (route->method == FR_GET ? FR_HEAD : 0))))
+        literal |= len == 0;
+        const int methods = route->method | (route->method == FR_GET ? FR_HEAD : 0);
+        allow |= methods;
+        if (!(method & methods))
             continue;
         if (len >= size)
             return -ENOENT; /* longer than anything that could stand here */

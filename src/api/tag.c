@@ -8,10 +8,8 @@
 /* Hex without printf: this is on the way of every reply about a job. */
 static char *put_hex(char *to, uint64_t value)
 {
-    int digits = 1;
+    const int digits = (64 - __builtin_clzll(value | 1) + 3) / 4;
 
-    while (digits < 16 && value >> 4 * digits)
-        digits++;
     for (int i = digits; i-- > 0;)
         *to++ = "0123456789abcdef"[value >> 4 * i & 15];
     return to;

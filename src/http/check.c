@@ -22,7 +22,7 @@
  * cleared after every request, at a cost that shows: so it is small, and a request that would
  * leave too little of it for the reply is refused.
  */
-enum { POOL_EXTRA = 8192, POOL_REPLY = 4096, POOL_RECORD = 64 };
+enum { POOL_EXTRA = 4096, POOL_REPLY = 3072, POOL_RECORD = 64 };
 
 size_t fr_check_pool_size(const struct fr_server_limits *limits)
 {
@@ -82,7 +82,7 @@ static void take_header(struct check *check, const char *name, size_t len, const
             check->host = value;
         break;
     case 12:
-        if (strcasecmp(name, "X-Request-ID") == 0 && is_tame(value, value_len))
+        if (strcasecmp(name, FR_ID_HEADER) == 0 && is_tame(value, value_len))
             memcpy(check->req->id, value, value_len + 1);
         break;
     case 14:

@@ -25,10 +25,12 @@
 #include "base/error.h"
 #include "base/loop.h"
 #include "http/message.h"
+#include "http/reply.h"
 #include "http/server.h"
 
 /* Longest client-chosen X-Request-ID, and longest method word that is not refused. */
 enum { FR_ID_MAX = 128, FR_METHOD_MAX = 23 };
+#define FR_ID_HEADER "X-Request-ID"
 
 /* A descriptor in the server's own epoll set (watch.c). */
 struct watched {
@@ -92,7 +94,8 @@ struct fr_req {
     void (*free_data)(void *data);
     void (*gone)(void *arg);
     void *gone_arg;
-    struct MHD_Response *response; /* owned until the request ends */
+    struct MHD_Response *response; /* owned until the request ends, unless it is the reply's */
+    struct fr_reply *reply;        /* that it is answered with, or NULL */
     unsigned int status;
     uint64_t bytes; /* of the reply's body */
     uint64_t held;  /* its share of the server's reply_bytes */
@@ -215,9 +218,17 @@ size_t fr_check_pool_size(const struct fr_server_limits *limits);
 /* Takes response (NULL: out of memory); the request is answered. */
 void fr_req_answer(struct fr_req *req, unsigned int status, const char *content_type,
                    struct MHD_Response *response);
+/* The headers that are the same for whoever gets it. content_type may be NULL, etag "". */
+void fr_message_add_fixed(struct MHD_Response *response, const char *content_type,
+                          const char *etag);
+/* The last step of every answer: the response has all its headers. */
+void fr_message_send(struct fr_req *req, unsigned int status, struct MHD_Response *response);
 /* Lets libmicrohttpd look at a suspended request again. */
 void fr_req_wake(struct fr_req *req);
 void fr_req_free(struct fr_req *req);
+
+/* reply.c: the request that it was given to has ended. */
+void fr_reply_taken(struct fr_reply *reply);
 
 /* stream.c */
 /* The connection has ended: the stream is freed, its owner told if it had not let go. */

@@ -174,6 +174,24 @@ static void add_headers(struct fr_req *req, struct MHD_Response *response)
     }
 }
 
+void fr_message_add_fixed(struct MHD_Response *response, const char *content_type,
+                          const char *etag)
+{
+    if (content_type)
+        (void)MHD_add_response_header(response, "Content-Type", content_type);
+    (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    if (etag[0])
+        (void)MHD_add_response_header(response, "ETag", etag);
+}
+
+void fr_message_send(struct fr_req *req, unsigned int status, struct MHD_Response *response)
+{
+    req->response = response;
+    req->status = status;
+    req->answered = true;
+    fr_req_wake(req);
+}
+
 void fr_req_answer(struct fr_req *req, unsigned int status, const char *content_type,
                    struct MHD_Response *response)
 {
@@ -184,19 +202,13 @@ void fr_req_answer(struct fr_req *req, unsigned int status, const char *content_
         fr_req_wake(req);
         return;
     }
-    if (content_type)
-        (void)MHD_add_response_header(response, "Content-Type", content_type);
-    (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-    (void)MHD_add_response_header(response, "X-Request-ID", req->id);
-    if (req->etag[0] && (status < 300 || status == 304))
-        (void)MHD_add_response_header(response, "ETag", req->etag);
+    fr_message_add_fixed(response, content_type,
+                         status < 300 || status == 304 ? req->etag : "");
+    (void)MHD_add_response_header(response, FR_ID_HEADER, req->id);
     add_headers(req, response);
     if (req->conn->server->stopping)
         (void)MHD_add_response_header(response, "Connection", "close");
-    req->response = response;
-    req->status = status;
-    req->answered = true;
-    fr_req_wake(req);
+    fr_message_send(req, status, response);
 }
 
 void fr_req_wake(struct fr_req *req)
@@ -280,7 +292,9 @@ void fr_req_free(struct fr_req *req)
 {
     free_data(req);
     req->conn->server->reply_bytes -= req->held;
-    if (req->response)
+    if (req->reply)
+        fr_reply_taken(req->reply);
+    else if (req->response)
         MHD_destroy_response(req->response);
     fr_buf_done(&req->body);
     fr_buf_done(&req->headers);

@@ -224,6 +224,29 @@ def test_a_wild_request_id_is_not_given_back(daemon):
         assert reply.headers["X-Request-ID"] != wild
 
 
+def test_request_ids_of_clients_that_ask_for_the_same_job(daemon):
+    """Replies that are made once and given many times stay apart, also unread ones."""
+    job = daemon.run("true")[0]["id"]
+    each = 400  # replies that are more than a socket takes
+    clients = [socket.create_connection(("127.0.0.1", daemon.port)) for _ in range(8)]
+    try:
+        for number, client in enumerate(clients):
+            client.settimeout(30)
+            ids = [f"X-Request-ID: c{number}.{i}" for i in range(each)]
+            asked = [head(daemon, f"GET /v1/jobs/{job} HTTP/1.1", i) for i in ids[:-1]]
+            last = head(daemon, f"GET /v1/jobs/{job} HTTP/1.1", ids[-1], "Connection: close")
+            client.sendall(b"".join([*asked, last]))
+        for number, client in enumerate(clients):
+            reply = read_to_end(client)
+            assert statuses(reply) == [200] * each
+            given = re.findall(rb"X-Request-ID: (\S+)\r\n", reply)
+            assert given == [f"c{number}.{i}".encode() for i in range(each)]
+            assert reply.count(b'"state":"INACTIVE"') == each
+    finally:
+        for client in clients:
+            client.close()
+
+
 def test_no_header_by_way_of_a_path(daemon):
     for path in ("/v1/jobs/%0d%0aX-Evil:%201", "/v1/%0d%0aX-Evil:%201", "/%0aX-Evil:1"):
         reply = daemon.get(path)
