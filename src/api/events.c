@@ -71,6 +71,7 @@ static bool find_place(struct fr_req *req, const char *since, struct fr_reader_p
     if (!since)
         return true;
     plan->snapshot = false; /* it was told before */
+    plan->oldest = strcmp(since, "0") == 0;
     int rc = fr_hub_find(hub, since, &plan->position, &err);
     if (rc == -EINVAL)
         fr_problems_add(problems, FR_CODE_INVALID, "?since", "%s", err.text);

@@ -106,6 +106,10 @@ static bool cut_if_lagging(struct reader *reader)
     const struct fr_hub *hub = reader->readers->hub;
     uint64_t position = reader->plan.position;
 
+    if (position < fr_hub_first(hub) && reader->plan.oldest) {
+        reader->plan.position = fr_hub_first(hub);
+        return false;
+    }
     if (position < fr_hub_first(hub)) {
         say_and_end(reader, "lagging",
                     "events were lost because this client read too slowly; list again", true);
@@ -207,6 +211,7 @@ static int step(struct reader *reader)
         return 1;
     }
     const struct fr_kept *kept = fr_hub_get(readers->hub, reader->plan.position);
+    reader->plan.oldest = false;
     int rc = wants(reader, kept) ? put_event(reader, kept) : 0;
     reader->plan.position++;
     return rc;

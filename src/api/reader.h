@@ -21,6 +21,7 @@ struct fr_reader_plan {
     struct fr_filter filter; /* taken over */
     uint32_t names;          /* mask of fr_event_known(); 0: all */
     bool snapshot;           /* the jobs as they are come first */
+    bool oldest;             /* begins at whatever is the oldest when it is told first */
     /* One job's events, with the index of the next one as their id. */
     bool of_job;
     uint64_t id;

@@ -219,6 +219,8 @@ def test_too_old_a_cursor(make_daemon):
     daemon.kill()
     daemon.start()
     check_problem(daemon.get("/v1/events", params={"since": cursor}), 410, "cursor-gone")
+    # While jobs still run what is kept may be turned over between the two calls.
+    wait_for("all jobs have ended", lambda: not daemon.jobs(state="active"))
     latest = daemon.get("/v1/jobs").json()["cursor"]
     with Stream(daemon, "/v1/events", since=latest) as stream:
         stream.until("caught-up")
