@@ -37,7 +37,8 @@ static const struct fr_setting_choice log_levels[] = {
 const struct fr_setting fr_settings_table[] = {
     {"Listening", "listen", "ADDRESS",
      "Listen at ADDR:PORT, [V6]:PORT or unix:PATH. May be given several times (separated by "
-     "commas in the environment). Replaces --host and --port.",
+     "commas in the environment). Replaces --host and --port. Sockets that a service manager "
+     "passes (LISTEN_FDS) replace all three.",
      {"FLUX_RESTD_LISTEN"}, LIST(listen), .preset_doc = "host and port below"},
     {"Listening", "host", "ADDR", "Address to listen at.",
      {"FLUX_RESTD_HOST", "HOST"}, STRING(host), .preset = "127.0.0.1"},

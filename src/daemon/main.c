@@ -21,6 +21,7 @@
 #include "base/settings.h"
 #include "base/util.h"
 #include "daemon/banner.h"
+#include "daemon/manager.h"
 #include "daemon/process.h"
 
 struct daemon {
@@ -39,6 +40,14 @@ struct daemon {
     bool with_instance; /* the instance ends with us */
     int status;         /* exit status */
 };
+
+/* What fr_manager_tell() returned: a manager that does not hear is no reason to end. */
+static void tell_manager(int rc)
+{
+    if (rc < 0)
+        fr_log_warning("the service manager cannot be told at NOTIFY_SOCKET: %s",
+                       strerror(-rc));
+}
 
 /* --- the end --- */
 
@@ -92,6 +101,7 @@ static void on_stop(void *arg, bool with_instance, const struct fr_error *err)
         daemon->status = EXIT_FAILURE;
     }
     fr_log_notice("stopping");
+    tell_manager(fr_manager_tell("STOPPING=1"));
     fr_timer_start(daemon->patience, daemon->settings.grace_seconds * 1000 / 2, 0);
     fr_server_stop(daemon->server, daemon->settings.grace_seconds * 1000, on_server_stopped,
                    daemon);
@@ -136,16 +146,23 @@ static int catch_signals(struct daemon *daemon)
 static void on_ready(void *arg)
 {
     struct daemon *daemon = arg;
+    size_t known = fr_table_count(fr_service_table(daemon->service));
 
-    fr_log_info("ready: %zu jobs are known", fr_table_count(fr_service_table(daemon->service)));
+    fr_log_info("ready: %zu jobs are known", known);
+    tell_manager(fr_manager_tell("READY=1\nSTATUS=%zu jobs were known at the start", known));
 }
 
 static void on_engine_state(void *arg, const char *lost_reason)
 {
-    if (lost_reason)
+    if (lost_reason) {
+        /* As ready as it gets: it serves, says what is lost, and comes back by itself. */
         fr_log_warning("the engine is lost: %s", lost_reason);
-    else
+        tell_manager(
+            fr_manager_tell("READY=1\nSTATUS=The engine is lost: %.800s", lost_reason));
+    } else {
         fr_log_notice("the engine is back");
+        tell_manager(fr_manager_tell("STATUS=The engine is back"));
+    }
 }
 
 /* --- the start --- */
@@ -262,16 +279,30 @@ static int create_parts(struct daemon *daemon, struct fr_error *err)
     return fr_server_create(&daemon->loop, &limits, &server_hooks, &daemon->server);
 }
 
+/* Where a service manager passes sockets it says where we listen, in place of the settings. */
+static int open_listeners(struct daemon *daemon, struct fr_error *err)
+{
+    char **listen = daemon->settings.listen;
+    int passed = fr_manager_sockets();
+    int rc = passed < 0 ? fr_error_set(err, -passed, FR_CODE_INVALID,
+                                       "LISTEN_FDS is no number of descriptors: unset it")
+                        : 0;
+
+    for (int i = 0; rc == 0 && i < passed; i++)
+        rc = fr_server_adopt(daemon->server, FR_MANAGER_FIRST_FD + i, err);
+    for (size_t i = 0; rc == 0 && passed == 0 && listen[i]; i++)
+        rc = fr_server_listen(daemon->server, listen[i], err);
+    return rc;
+}
+
 static int listen_everywhere(struct daemon *daemon, struct fr_error *err)
 {
     const struct fr_settings *settings = &daemon->settings;
     bool may_be_remote = settings->auth == FR_AUTH_NONE || settings->token;
+    int rc = open_listeners(daemon, err);
 
-    for (size_t i = 0; settings->listen[i]; i++) {
-        int rc = fr_server_listen(daemon->server, settings->listen[i], err);
-        if (rc < 0)
-            return rc;
-    }
+    if (rc < 0)
+        return rc;
     /* Nothing is served before the loop runs, so that refusing here is early enough. */
     for (size_t i = 0; i < fr_server_listeners(daemon->server); i++)
         if (fr_server_is_remote(daemon->server, i) && !may_be_remote)

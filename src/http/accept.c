@@ -9,7 +9,9 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -288,6 +290,67 @@ int fr_server_listen(struct fr_server *server, const char *address, struct fr_er
     if (rc < 0)
         return fr_error_set(err, -rc, FR_CODE_INTERNAL, "cannot listen at '%s': %s", address,
                             strerror(-rc));
+    fr_take(listener);
+    return 0;
+}
+
+static int name_unix(struct listener *listener, const struct sockaddr_un *addr, socklen_t len)
+{
+    size_t size = len - offsetof(struct sockaddr_un, sun_path);
+    /* One without a file shows as systemd writes it. */
+    const char *mark = size > 0 && addr->sun_path[0] == '\0' ? "@" : "";
+    const char *name = addr->sun_path + strlen(mark);
+
+    if (asprintf(&listener->address, "unix:%s%.*s", mark, (int)(size - strlen(mark)), name) < 0)
+        listener->address = NULL;
+    return listener->address ? 0 : -ENOMEM;
+}
+
+/* What the socket is, as an address; -EINVAL for one that does not listen for streams. */
+static int name_adopted(struct listener *listener)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_un un;
+        struct sockaddr_storage storage;
+    } addr;
+    socklen_t len = sizeof addr, size = sizeof(int);
+    int listens = 0, type = 0;
+
+    if (getsockopt(listener->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 ||
+        getsockopt(listener->fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 ||
+        getsockname(listener->fd, &addr.any, &len) < 0)
+        return -errno;
+    if (!listens || type != SOCK_STREAM)
+        return -EINVAL;
+    if (addr.any.sa_family == AF_UNIX)
+        return name_unix(listener, &addr.un, len);
+    return addr.any.sa_family == AF_INET || addr.any.sa_family == AF_INET6 ? name_tcp(listener)
+                                                                           : -EAFNOSUPPORT;
+}
+
+int fr_server_adopt(struct fr_server *server, int fd, struct fr_error *err)
+{
+    _cleanup_(fr_cleanup_listener) struct listener *listener = calloc(1, sizeof *listener);
+
+    if (!listener)
+        return fr_error_set(err, ENOMEM, FR_CODE_INTERNAL, "out of memory");
+    listener->fd = fd;
+    listener->server = server;
+    int rc = name_adopted(listener);
+    int flags = fcntl(fd, F_GETFL);
+    if (rc == 0 && (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+                    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0))
+        rc = -errno;
+    if (rc == 0)
+        rc = keep(server, listener);
+    if (rc < 0) {
+        listener->fd = -1;
+        return fr_error_set(err, -rc, FR_CODE_INVALID,
+                            "the descriptor %d that was passed cannot be served: %s; pass "
+                            "listening stream sockets alone (ListenStream=)",
+                            fd, strerror(-rc));
+    }
     fr_take(listener);
     return 0;
 }

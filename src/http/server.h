@@ -83,6 +83,12 @@ int fr_server_create(uv_loop_t *loop, const struct fr_server_limits *limits,
  */
 int fr_server_listen(struct fr_server *server, const char *address, struct fr_error *err);
 
+/*
+ * Takes a socket that listens already, such as a service manager passes; its file stays when
+ * the server ends. 0, or a negative errno with err and without fd being taken.
+ */
+int fr_server_adopt(struct fr_server *server, int fd, struct fr_error *err);
+
 /* Number of listeners, and where the i-th listens ("127.0.0.1:5000", "unix:/…"). Borrowed. */
 size_t fr_server_listeners(const struct fr_server *server);
 const char *fr_server_address(const struct fr_server *server, size_t i);

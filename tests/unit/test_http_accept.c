@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,6 +191,51 @@ static void test_unix_successor_is_left(void **state)
     (void)unlink("test_http_accept.old");
 }
 
+/* A socket that somebody else made: served, and its file left where it is. */
+static void test_adopted(void **state)
+{
+    struct http_fix *fix = fix_start(NULL, NULL);
+    struct fr_error err = {.text = ""};
+    struct stat st;
+
+    (void)unlink(path);
+    const int fd = bind_at(path);
+    assert_int_equal(fr_server_adopt(fix->server, fd, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "ListenStream"));
+    assert_int_equal(listen(fd, 8), 0);
+    assert_int_equal(fr_server_adopt(fix->server, fd, &err), 0);
+    assert_int_equal(fr_server_listeners(fix->server), 2);
+    assert_string_equal(fr_server_address(fix->server, 1), "unix:test_http_accept.sock");
+    assert_false(fr_server_is_remote(fix->server, 1));
+    const int flags = fcntl(fd, F_GETFL);
+    assert_true(flags & O_NONBLOCK);
+    (void)snprintf(fix->address, sizeof fix->address, "%s", fr_server_address(fix->server, 1));
+    assert_int_equal(ask(fix, now, NULL), 200);
+    assert_true(fix->last_peer.is_unix);
+    fix_end(fix);
+    assert_int_equal(lstat(path, &st), 0);
+    (void)unlink(path);
+}
+
+static void test_adopted_tcp(void **state)
+{
+    struct http_fix *fix = fix_start(NULL, NULL);
+    const struct sockaddr_in any = {.sin_family = AF_INET};
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    const int udp = socket(AF_INET, SOCK_DGRAM, 0);
+
+    assert_int_equal(fr_server_adopt(fix->server, udp, NULL), -EINVAL);
+    (void)close(udp);
+    assert_int_equal(fr_server_adopt(fix->server, 1000, NULL), -EBADF);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&any, sizeof any), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    assert_int_equal(fr_server_adopt(fix->server, fd, NULL), 0);
+    assert_memory_equal(fr_server_address(fix->server, 1), "0.0.0.0:", 8);
+    assert_true(fr_server_is_remote(fix->server, 1));
+    assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    fix_end(fix);
+}
+
 static void test_descriptors_are_not_inherited(void **state)
 {
     struct http_fix *fix = fix_start(NULL, NULL);
@@ -253,6 +299,8 @@ int main(void)
         cmocka_unit_test(test_unix_dead_socket_is_replaced),
         cmocka_unit_test(test_unix_other_files_are_left),
         cmocka_unit_test(test_unix_successor_is_left),
+        cmocka_unit_test(test_adopted),
+        cmocka_unit_test(test_adopted_tcp),
         cmocka_unit_test(test_descriptors_are_not_inherited),
         cmocka_unit_test(test_out_of_descriptors),
     };
