@@ -68,7 +68,13 @@ static int check_who(const struct fr_api *api, const struct fr_req *req, struct 
     if (call->route->role != FR_ROLE_PUBLIC)
         rc = fr_auth_check(api->auth, fr_req_peer(req), fr_req_header(req, "Authorization"),
                            &call->who, err);
-    return rc < 0 ? rc : check_browser(api, req, call, err);
+    if (rc == 0)
+        rc = check_browser(api, req, call, err);
+    if (rc == 0 && call->who.role < call->route->role)
+        rc = fr_error_set(
+            err, EACCES, FR_CODE_FORBIDDEN, "this takes the role %s, and %s has %s",
+            fr_role_word(call->route->role), call->who.user, fr_role_word(call->who.role));
+    return rc;
 }
 
 /* Everything that can be refused before the body is read is refused here. */
@@ -145,6 +151,7 @@ int fr_api_create(uv_loop_t *loop, const struct fr_api_options *options, struct 
         .loop = loop,
         .service = options->service,
         .auth = options->auth,
+        .tokens = options->tokens,
         .environ = options->environ,
         .json_depth = options->json_depth,
         .streams = options->streams,

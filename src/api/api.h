@@ -21,6 +21,7 @@
 struct fr_api_options {
     struct fr_service *service;      /* borrowed */
     struct fr_auth *auth;            /* borrowed */
+    struct fr_tokens *tokens;        /* borrowed; NULL: there is no place to keep them */
     char *const *environ;            /* what a job's environment starts from; borrowed */
     unsigned int json_depth;         /* most levels of nesting in a body */
     unsigned int streams;            /* most event streams at a time */
@@ -32,6 +33,7 @@ struct fr_api {
     uv_loop_t *loop;
     struct fr_service *service;
     struct fr_auth *auth;
+    struct fr_tokens *tokens;
     char *const *environ;
     char *cwd; /* of the daemon: where a job starts if it does not say */
     unsigned int json_depth;

@@ -130,6 +130,16 @@ void fr_handle_events(struct fr_req *req)
 
 void fr_handle_jobspec(struct fr_req *req)
 {
+    struct fr_error err;
+
+    /* Who may submit is the user, and could have a job tell it; who may read is not. */
+    if (fr_param_bool(req, "environment", false) &&
+        fr_api_call(req)->who.role < FR_ROLE_SUBMIT) {
+        fr_error_set(&err, EACCES, FR_CODE_FORBIDDEN,
+                     "a job's environment may hold secrets: to see it takes the role submit");
+        fr_reply_problem(req, 0, &err);
+        return;
+    }
     look_up(req, FR_LOOKUP_JOBSPEC);
 }
 

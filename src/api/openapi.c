@@ -34,14 +34,18 @@ static void put_path_param(const char *path, bool *any, struct fr_buf *out)
 
     if (!open)
         return;
-    bool is_job = strncmp(open, "{id}", 4) == 0;
+    const char *what = "A job's id in any form that Flux reads.", *example = "ƒ2oLkTLb";
+    if (strncmp(open, "{name}", 6) == 0) {
+        what = "A host list (RFC 29), or a set of ranks (RFC 22).";
+        example = "node[0-3]";
+    } else if (strncmp(open, "{token}", 7) == 0) {
+        what = "A token's name.";
+        example = "dashboard";
+    }
     fr_buf_printf(out,
                   "{\"name\":\"%.*s\",\"in\":\"path\",\"required\":true,\"description\":\"%s\","
                   "\"schema\":{\"type\":\"string\"},\"example\":\"%s\"}",
-                  (int)(strchr(open, '}') - open - 1), open + 1,
-                  is_job ? "A job's id in any form that Flux reads."
-                         : "A host list (RFC 29), or a set of ranks (RFC 22).",
-                  is_job ? "ƒ2oLkTLb" : "node[0-3]");
+                  (int)(strchr(open, '}') - open - 1), open + 1, what, example);
     *any = true;
 }
 
@@ -118,6 +122,7 @@ static void put_operation(const struct fr_route *route, const char *path, bool b
     put_replies(route, out);
     if (route->role == FR_ROLE_PUBLIC)
         fr_buf_puts(out, ",\"security\":[]");
+    fr_buf_printf(out, ",\"x-role\":\"%s\"", fr_role_word(route->role));
     fr_buf_putc(out, '}');
 }
 

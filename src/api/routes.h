@@ -9,10 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/role.h"
 #include "http/message.h"
 #include "model/problems.h"
-
-enum fr_role { FR_ROLE_PUBLIC, FR_ROLE_READ, FR_ROLE_SUBMIT, FR_ROLE_ADMIN };
 
 enum fr_param_type {
     FR_PARAM_TEXT,

@@ -81,9 +81,11 @@ void fr_handle_service(struct fr_req *req)
     put_jobs(fr_service_table(service), &body);
     fr_buf_puts(&body, ",\"user\":");
     fr_buf_put_json_string(&body, call->who.user);
-    fr_buf_printf(&body,
-                  ",\"identified_by\":\"%s\",\"roles\":[\"read\",\"submit\",\"admin\"]}\n",
+    fr_buf_printf(&body, ",\"identified_by\":\"%s\",\"roles\":[",
                   fr_identified_word(call->who.method));
+    for (enum fr_role role = FR_ROLE_READ; role <= call->who.role; role++)
+        fr_buf_printf(&body, "%s\"%s\"", role > FR_ROLE_READ ? "," : "", fr_role_word(role));
+    fr_buf_puts(&body, "]}\n");
     fr_reply_json(req, 200, &body);
 }
 

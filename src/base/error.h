@@ -34,6 +34,7 @@
     X(FR_CODE_JOB_STATE, "job-state", "The job is in a state that does not allow this")        \
     X(FR_CODE_KEY_REUSED, "key-reused", "The idempotency key was used for another request")    \
     X(FR_CODE_KEY_IN_FLIGHT, "key-in-flight", "A request with this key is being submitted")    \
+    X(FR_CODE_NAME_TAKEN, "name-taken", "There is one of that name already")                   \
     X(FR_CODE_GONE, "cursor-gone", "The cursor is too old or of another instance")             \
     X(FR_CODE_TOO_LARGE, "too-large", "The request is larger than the limit")                  \
     X(FR_CODE_MEDIA_TYPE, "media-type", "The body has a type that is not taken here")          \

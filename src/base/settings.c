@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/settings_sources.h"
 #include "base/settings_table.h"
 #include "base/util.h"
@@ -118,7 +119,7 @@ static int read_token_file(struct fr_settings *settings, struct fr_error *err)
     const char *path = settings->token_file;
     char *text;
     bool is_private = false;
-    int r = fr_settings_slurp(path, TOKEN_FILE_MAX, &text, &is_private, err);
+    int r = fr_file_slurp(path, TOKEN_FILE_MAX, &text, &is_private, err);
 
     if (r < 0)
         return r;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/util.h"
 
 #define CONFIG_MAX (256 * 1024)
@@ -212,7 +213,7 @@ int fr_sources_add_config(struct fr_sources *sources, const char *path, struct f
 {
     struct fr_said said = {.source = FR_SOURCE_CONFIG, .place = path};
     bool is_private = false;
-    int r = fr_settings_slurp(path, CONFIG_MAX, &sources->config, &is_private, err);
+    int r = fr_file_slurp(path, CONFIG_MAX, &sources->config, &is_private, err);
 
     if (r < 0)
         return r;

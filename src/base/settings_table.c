@@ -62,7 +62,7 @@ const struct fr_setting fr_settings_table[] = {
      "Time for Flux to answer a request. Flux counts as lost when nothing is heard of it for a "
      "third of that.",
      {"FLUX_RESTD_FLUX_SECONDS"}, UINT(flux_seconds, 1, 30), .preset = "30"},
-    {"Engine", "state-dir", "DIR", "Where the local engine keeps its jobs.",
+    {"Engine", "state-dir", "DIR", "Where the local engine keeps its jobs, and the daemon the hashes of its scoped tokens.",
      {"FLUX_RESTD_STATE_DIR"}, STRING(state_dir),
      .preset_doc = "flux-restd in XDG_STATE_HOME or ~/.local/state"},
     {"Engine", "shell", "FILE", "The local engine's job shell.",

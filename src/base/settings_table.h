@@ -63,13 +63,4 @@ const char *fr_settings_nearest(const char *name, size_t len);
 int fr_settings_assign(struct fr_settings *settings, const struct fr_setting *row,
                        const char *text, const char *where, struct fr_error *err);
 
-/*
- * Reads a file of settings, at most max bytes, as text without NUL bytes. Links are not
- * followed; it must be a regular file of this user or of root that nobody else can write,
- * else -EPERM. *ret_private tells whether nobody else can read it either. The caller wipes
- * and frees *ret.
- */
-int fr_settings_slurp(const char *path, size_t max, char **ret, bool *ret_private,
-                      struct fr_error *err);
-
 #endif

@@ -11,15 +11,26 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/loop.h"
 #include "base/text.h"
 #include "base/util.h"
 
 #define DIGEST_BYTES crypto_generichash_BYTES
 #define CREDENTIALS_MAX 1024 /* bytes of "user:token", longer ones are refused */
 #define HOSTS_MAX 64
+#define KNOWN_SLOTS 64 /* a power of two */
+
+/* An Authorization header that was right. */
+struct known {
+    unsigned char sum[DIGEST_BYTES]; /* all zero: an empty slot */
+    uint64_t version;                /* of the tokens */
+    struct fr_identity who;
+};
 
 struct fr_auth {
     bool has_token, has_user, required, open;
+    struct fr_tokens *tokens;
+    struct known known[KNOWN_SLOTS]; /* by the hash's first byte */
     uid_t uid;
     char *uid_name;
     unsigned char key[crypto_generichash_KEYBYTES]; /* so that digests cannot be prepared */
@@ -72,45 +83,57 @@ static int set_uid_name(struct fr_auth *auth)
     return auth->uid_name ? 0 : -ENOMEM;
 }
 
-int fr_auth_create(const struct fr_auth_options *options, struct fr_auth **ret,
-                   struct fr_error *err)
+static int check_options(const struct fr_auth_options *options, struct fr_error *err)
 {
-    bool has_token = options->token && options->token[0];
-    bool has_user = options->user && options->user[0];
+    size_t length = (options->user ? strlen(options->user) : 0) +
+                    (options->token ? strlen(options->token) : 0);
 
-    if (sodium_init() < 0)
-        return fr_error_set(err, EIO, FR_CODE_INTERNAL, "libsodium cannot be initialised");
-    if (options->required && !has_token)
-        return fr_error_set(
-            err, EINVAL, FR_CODE_INVALID,
-            "credentials are required, but no token is set; set FLUX_TOKEN (and "
-            "FLUX_USER), or do not set FLUX_REQUIRE_AUTH");
-    size_t length =
-        (has_user ? strlen(options->user) : 0) + (has_token ? strlen(options->token) : 0);
     if (length > CREDENTIALS_MAX - 3)
         return fr_error_set(err, EINVAL, FR_CODE_INVALID,
                             "user and token together have %zu bytes; at most %d can be sent",
                             length, CREDENTIALS_MAX - 3);
+    if (options->token && fr_token_is_one(options->token))
+        return fr_error_set(err, EINVAL, FR_CODE_INVALID,
+                            "FLUX_TOKEN begins with " FR_TOKEN_PREFIX
+                            ", as the tokens that the daemon makes do: choose another");
+    return 0;
+}
+
+int fr_auth_create(const struct fr_auth_options *options, struct fr_auth **ret,
+                   struct fr_error *err)
+{
+    if (sodium_init() < 0)
+        return fr_error_set(err, EIO, FR_CODE_INTERNAL, "libsodium cannot be initialised");
+    int rc = check_options(options, err);
+    if (rc < 0)
+        return rc;
     struct fr_auth *auth = calloc(1, sizeof *auth);
     if (!auth)
         return -ENOMEM;
-    auth->has_token = has_token;
-    auth->has_user = has_user;
+    auth->has_token = options->token && options->token[0];
+    auth->has_user = options->user && options->user[0];
     auth->required = options->required;
     auth->open = options->open;
+    auth->tokens = options->tokens;
     auth->uid = geteuid();
     randombytes_buf(auth->key, sizeof auth->key);
-    if (has_token)
+    if (auth->has_token)
         digest(auth, options->token, strlen(options->token), auth->token);
-    if (has_user)
+    if (auth->has_user)
         digest(auth, options->user, strlen(options->user), auth->user);
-    int rc = set_uid_name(auth);
+    rc = set_uid_name(auth);
     if (rc == 0)
         rc = set_hosts(auth, options->allow_hosts);
+    if (rc < 0)
+        fr_error_set(err, -rc, FR_CODE_INTERNAL,
+                     "the names that Host may have cannot be kept: %s", strerror(-rc));
+    else if (auth->required && !fr_auth_has_credentials(auth))
+        rc = fr_error_set(err, EINVAL, FR_CODE_INVALID,
+                          "credentials are required, but no token is set; set FLUX_TOKEN (and "
+                          "FLUX_USER), or do not set FLUX_REQUIRE_AUTH");
     if (rc < 0) {
         fr_auth_free(auth);
-        return fr_error_set(err, -rc, FR_CODE_INTERNAL,
-                            "the names that Host may have cannot be kept: %s", strerror(-rc));
+        return rc;
     }
     *ret = auth;
     return 0;
@@ -129,7 +152,18 @@ void fr_auth_free(struct fr_auth *auth)
 
 bool fr_auth_has_credentials(const struct fr_auth *auth)
 {
-    return auth->has_token;
+    const struct fr_token *tokens;
+    double now = fr_time_now();
+    size_t count = 0;
+
+    if (auth->has_token)
+        return true;
+    if (auth->tokens)
+        tokens = fr_tokens_list(auth->tokens, &count);
+    for (size_t i = 0; i < count; i++)
+        if (now < tokens[i].expires)
+            return true;
+    return false;
 }
 
 /* Every comparison is of digests and all are made, so that the time tells nothing. */
@@ -159,47 +193,146 @@ static void name_identity(struct fr_identity *ret, const char *user, size_t len,
     memcpy(ret->user, user, len);
     ret->user[len] = '\0';
     ret->method = method;
+    ret->role = FR_ROLE_ADMIN;
+    ret->expires = 0;
 }
 
-static bool check_basic(const struct fr_auth *auth, const char *encoded,
-                        struct fr_identity *ret)
+static void name_own(const struct fr_auth *auth, struct fr_identity *ret,
+                     enum fr_identified method)
+{
+    name_identity(ret, auth->uid_name, strlen(auth->uid_name), method);
+}
+
+static int refuse_wrong(struct fr_error *err)
+{
+    return fr_error_set(err, EACCES, FR_CODE_UNAUTHORIZED,
+                        "the credentials are not right: send the user and token that the "
+                        "daemon was started with (FLUX_USER, FLUX_TOKEN), or a token that it "
+                        "has made and that was not revoked");
+}
+
+static int check_scoped(const struct fr_auth *auth, const char *text, struct fr_identity *ret,
+                        struct fr_error *err)
+{
+    const struct fr_token *token = auth->tokens ? fr_tokens_find(auth->tokens, text) : NULL;
+
+    if (!token)
+        return refuse_wrong(err);
+    /* Who has the token's text may know that it was one. */
+    if (fr_time_now() >= token->expires)
+        return fr_error_set(err, EKEYEXPIRED, FR_CODE_UNAUTHORIZED,
+                            "the token \"%s\" has expired; have another one made", token->name);
+    char user[sizeof token->name + sizeof "token:"];
+    int len = snprintf(user, sizeof user, "token:%s", token->name);
+    name_identity(ret, user, (size_t)len, FR_BY_TOKEN);
+    ret->role = token->role;
+    ret->expires = token->expires;
+    return 0;
+}
+
+/* plain is "user:token", ends with a NUL, and may have more of them in it. */
+static int check_pair(const struct fr_auth *auth, const char *plain, size_t len,
+                      struct fr_identity *ret, struct fr_error *err)
+{
+    const char *colon = memchr(plain, ':', len);
+
+    if (!colon)
+        return refuse_wrong(err);
+    size_t user_len = (size_t)(colon - plain), token_len = len - user_len - 1;
+    if (fr_token_is_one(colon + 1) && strlen(colon + 1) == token_len)
+        return check_scoped(auth, colon + 1, ret, err);
+    bool user_ok = user_matches(auth, plain, user_len);
+    bool token_ok = token_matches(auth, colon + 1, token_len);
+    if (!user_ok || !token_ok)
+        return refuse_wrong(err);
+    if (user_len > 0)
+        name_identity(ret, plain, user_len, FR_BY_BASIC);
+    else
+        name_own(auth, ret, FR_BY_BASIC);
+    return 0;
+}
+
+static int check_basic(const struct fr_auth *auth, const char *encoded, struct fr_identity *ret,
+                       struct fr_error *err)
 {
     char plain[CREDENTIALS_MAX];
     size_t len = 0;
-    bool ok = false;
+    int rc;
 
     if (sodium_base642bin((unsigned char *)plain, sizeof plain - 1, encoded, strlen(encoded),
                           " ", &len, NULL, sodium_base64_VARIANT_ORIGINAL) == 0) {
         plain[len] = '\0';
-        const char *colon = memchr(plain, ':', len);
-        if (colon) {
-            size_t user_len = (size_t)(colon - plain);
-            bool user_ok = user_matches(auth, plain, user_len);
-            bool token_ok = token_matches(auth, colon + 1, len - user_len - 1);
-            ok = user_ok && token_ok;
-            if (ok)
-                name_identity(ret, user_len ? plain : auth->uid_name,
-                              user_len ? user_len : strlen(auth->uid_name), FR_BY_BASIC);
-        }
+        rc = check_pair(auth, plain, len, ret, err);
+    } else {
+        rc = refuse_wrong(err);
     }
     sodium_memzero(plain, sizeof plain);
-    return ok;
+    return rc;
 }
 
-static bool check_authorization(const struct fr_auth *auth, const char *header,
-                                struct fr_identity *ret)
+static int check_bearer(const struct fr_auth *auth, const char *token, struct fr_identity *ret,
+                        struct fr_error *err)
 {
-    if (strncasecmp(header, "Basic ", 6) == 0)
-        return check_basic(auth, header + 6, ret);
-    if (strncasecmp(header, "Bearer ", 7) == 0) {
-        const char *token = header + 7;
-        token += strspn(token, " ");
-        if (!token_matches(auth, token, strlen(token)))
-            return false;
-        name_identity(ret, auth->uid_name, strlen(auth->uid_name), FR_BY_BEARER);
-        return true;
+    if (fr_token_is_one(token))
+        return check_scoped(auth, token, ret, err);
+    if (!token_matches(auth, token, strlen(token)))
+        return refuse_wrong(err);
+    name_own(auth, ret, FR_BY_BEARER);
+    return 0;
+}
+
+/* Of a header that is of one of our schemes: what follows its word, else NULL. */
+static const char *after_scheme(const char *header, const char *scheme)
+{
+    size_t len = strlen(scheme);
+
+    if (strncasecmp(header, scheme, len) != 0 || header[len] != ' ')
+        return NULL;
+    header += len;
+    return header + strspn(header, " ");
+}
+
+static int check_slowly(const struct fr_auth *auth, const char *header, struct fr_identity *ret,
+                        struct fr_error *err)
+{
+    const char *basic = after_scheme(header, "Basic"), *bearer = after_scheme(header, "Bearer");
+
+    if (basic)
+        return check_basic(auth, basic, ret, err);
+    if (bearer)
+        return check_bearer(auth, bearer, ret, err);
+    return refuse_wrong(err);
+}
+
+/*
+ * What was right once is found again by one keyed hash, whatever it was made of. The key is
+ * drawn anew by every daemon and known to nobody, so that no header can be made to meet another
+ * one's hash.
+ */
+static int check_authorization(struct fr_auth *auth, const char *header,
+                               struct fr_identity *ret, struct fr_error *err)
+{
+    unsigned char sum[DIGEST_BYTES];
+    uint64_t version = 0;
+
+    if (auth->tokens) {
+        fr_tokens_look(auth->tokens);
+        version = fr_tokens_version(auth->tokens);
     }
-    return false;
+    digest(auth, header, strlen(header), sum);
+    struct known *known = &auth->known[sum[0] & (KNOWN_SLOTS - 1)];
+    if (sodium_memcmp(sum, known->sum, sizeof sum) == 0 && known->version == version &&
+        (known->who.expires == 0 || fr_time_now() < known->who.expires)) {
+        *ret = known->who;
+        return 0;
+    }
+    int rc = check_slowly(auth, header, ret, err);
+    if (rc == 0) {
+        memcpy(known->sum, sum, sizeof sum);
+        known->version = version;
+        known->who = *ret;
+    }
+    return rc;
 }
 
 /*
@@ -215,18 +348,25 @@ static bool peer_is_trusted(const struct fr_auth *auth, const struct fr_peer *pe
     return peer->is_loopback && peer->uid == (int64_t)auth->uid;
 }
 
-int fr_auth_check(const struct fr_auth *auth, const struct fr_peer *peer,
-                  const char *authorization, struct fr_identity *ret, struct fr_error *err)
+/*
+ * Whether what was sent must be right. Where nothing is set it counts for nothing, for a client
+ * may send always what it was given for another server; but whoever was given a token of ours
+ * must not be taken for more when it has been revoked.
+ */
+static bool is_to_be_checked(const struct fr_auth *auth, const char *header)
 {
-    if (authorization && auth->has_token) {
-        if (check_authorization(auth, authorization, ret))
-            return 0;
-        return fr_error_set(err, EACCES, FR_CODE_UNAUTHORIZED,
-                            "the credentials are not right: send the user and token that the "
-                            "daemon was started with (FLUX_USER, FLUX_TOKEN)");
-    }
+    const char *bearer = after_scheme(header, "Bearer");
+
+    return (bearer && fr_token_is_one(bearer)) || fr_auth_has_credentials(auth);
+}
+
+int fr_auth_check(struct fr_auth *auth, const struct fr_peer *peer, const char *authorization,
+                  struct fr_identity *ret, struct fr_error *err)
+{
+    if (authorization && is_to_be_checked(auth, authorization))
+        return check_authorization(auth, authorization, ret, err);
     if (!auth->required && peer_is_trusted(auth, peer)) {
-        name_identity(ret, auth->uid_name, strlen(auth->uid_name), FR_BY_PEER);
+        name_own(auth, ret, FR_BY_PEER);
         return 0;
     }
     if (!auth->required && auth->open) {
@@ -235,9 +375,9 @@ int fr_auth_check(const struct fr_auth *auth, const struct fr_peer *peer,
     }
     return fr_error_set(
         err, EACCES, FR_CODE_UNAUTHORIZED, "%s",
-        auth->has_token
+        fr_auth_has_credentials(auth)
             ? "credentials are required: send a user and token with HTTP Basic, as "
-              "curl --user \"$FLUX_USER:$FLUX_TOKEN\" does"
+              "curl --user \"$FLUX_USER:$FLUX_TOKEN\" does, or a bearer token"
             : "only the user that runs this daemon may use it without credentials, and it has "
               "none set; start it with FLUX_USER and FLUX_TOKEN to let others in");
 }
@@ -259,7 +399,7 @@ const char *fr_identified_word(enum fr_identified method)
 {
     static const char *const words[] = {
         [FR_BY_PUBLIC] = "public", [FR_BY_NOTHING] = "none",  [FR_BY_PEER] = "peer",
-        [FR_BY_BASIC] = "basic",   [FR_BY_BEARER] = "bearer",
+        [FR_BY_BASIC] = "basic",   [FR_BY_BEARER] = "bearer", [FR_BY_TOKEN] = "token",
     };
 
     return words[method];

@@ -11,6 +11,8 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "core/role.h"
+#include "core/tokens.h"
 #include "http/message.h"
 
 struct fr_auth;
@@ -21,6 +23,7 @@ struct fr_auth_options {
     bool required;            /* of everyone, the daemon's own user too */
     bool open;                /* --auth=none: anyone is let in without credentials */
     char *const *allow_hosts; /* names beside this machine's that Host may have, or NULL */
+    struct fr_tokens *tokens; /* scoped tokens, borrowed; NULL: there are none */
 };
 
 /* How we know who asks. */
@@ -29,16 +32,19 @@ enum fr_identified {
     FR_BY_NOTHING,
     FR_BY_PEER,
     FR_BY_BASIC,
-    FR_BY_BEARER
+    FR_BY_BEARER,
+    FR_BY_TOKEN /* a scoped one */
 };
 
-/* "public", "none", "peer", "basic", "bearer"; static. */
+/* "public", "none", "peer", "basic", "bearer", "token"; static. */
 const char *fr_identified_word(enum fr_identified method);
 
 /* Who asks. */
 struct fr_identity {
-    char user[128]; /* for the access log and the service's answer */
+    char user[128]; /* for logs and the service's answer; of a scoped token "token:NAME" */
     enum fr_identified method;
+    enum fr_role role; /* what they may do at most */
+    double expires;    /* when this ends, seconds since the epoch; 0: never */
 };
 
 /* options are copied. 0; -EINVAL with err (required without credentials set); -ENOMEM. */
@@ -46,17 +52,19 @@ int fr_auth_create(const struct fr_auth_options *options, struct fr_auth **ret,
                    struct fr_error *err);
 void fr_auth_free(struct fr_auth *auth); /* NULL is allowed; secrets are wiped */
 
-/* Whether credentials are set at all. */
+/* Whether credentials are set at all, a scoped token that has not expired among them. */
 bool fr_auth_has_credentials(const struct fr_auth *auth);
 
 /*
  * Finds out who asks. peer says who is at the other end; authorization is the header, or NULL.
- * Credentials that are given must be right even where none are needed. 0; -EACCES with err
- * (FR_CODE_UNAUTHORIZED) whose text does not tell which part was wrong. Takes the same time
- * for a wrong user as for a wrong token.
+ * Credentials that are given must be right even where none are needed; a scoped token goes as a
+ * bearer token, or as the password of any user. 0; -EACCES with err (FR_CODE_UNAUTHORIZED)
+ * whose text does not tell which part was wrong. Takes the same time for a wrong user as for a
+ * wrong token. What was right is remembered as a keyed hash, until it ends or the tokens
+ * change.
  */
-int fr_auth_check(const struct fr_auth *auth, const struct fr_peer *peer,
-                  const char *authorization, struct fr_identity *ret, struct fr_error *err);
+int fr_auth_check(struct fr_auth *auth, const struct fr_peer *peer, const char *authorization,
+                  struct fr_identity *ret, struct fr_error *err);
 
 /*
  * Whether the Host header names this server: an address, localhost, this machine's name, or an

@@ -29,6 +29,7 @@ struct daemon {
     struct fr_settings settings;
     struct fr_service *service;
     struct fr_engine *engine;
+    struct fr_tokens *tokens; /* NULL: there is no place to keep them */
     struct fr_auth *auth;
     struct fr_api *api;
     struct fr_server *server;
@@ -260,12 +261,18 @@ static int create_parts(struct daemon *daemon, struct fr_error *err)
     if (rc < 0)
         return rc;
     fr_service_set_engine(daemon->service, daemon->engine);
+    if (settings->state_dir)
+        rc = fr_tokens_create(&daemon->loop, settings->state_dir, &daemon->tokens, err);
+    if (rc < 0)
+        return rc;
+    auth.tokens = daemon->tokens;
     rc = fr_auth_create(&auth, &daemon->auth, err);
     if (rc < 0)
         return rc;
     struct fr_api_options options = {
         .service = daemon->service,
         .auth = daemon->auth,
+        .tokens = daemon->tokens,
         .environ = daemon->job_environ,
         .json_depth = settings->json_depth,
         .streams = settings->streams,
@@ -298,7 +305,8 @@ static int open_listeners(struct daemon *daemon, struct fr_error *err)
 static int listen_everywhere(struct daemon *daemon, struct fr_error *err)
 {
     const struct fr_settings *settings = &daemon->settings;
-    bool may_be_remote = settings->auth == FR_AUTH_NONE || settings->token;
+    bool may_be_remote =
+        settings->auth == FR_AUTH_NONE || fr_auth_has_credentials(daemon->auth);
     int rc = open_listeners(daemon, err);
 
     if (rc < 0)
@@ -336,6 +344,7 @@ static void release(struct daemon *daemon)
     fr_server_free(daemon->server);
     fr_api_free(daemon->api);
     fr_auth_free(daemon->auth);
+    fr_tokens_free(daemon->tokens);
     fr_service_free(daemon->service);
     free(daemon->job_environ);
     fr_settings_done(&daemon->settings);

@@ -30,7 +30,7 @@ F58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 CODES = {
     "internal", "malformed", "invalid", "unknown-field", "unsatisfiable", "unauthorized",
     "forbidden", "host-not-served", "origin-refused", "not-found", "job-not-found",
-    "method-not-allowed", "job-inactive", "job-state", "key-reused", "key-in-flight",
+    "method-not-allowed", "job-inactive", "job-state", "key-reused", "key-in-flight", "name-taken",
     "cursor-gone", "too-large", "media-type",
     "too-many", "unsupported", "unavailable", "not-sent", "outcome-unknown", "stopping",
     "storage-full", "refused",
@@ -224,8 +224,7 @@ class Daemon:
         command = [str(binary()), "--engine", self.engine, *self.args]
         for address in self.listen:
             command += ["--listen", address]
-        if self.engine == "local":
-            command += ["--state-dir", str(self.state_dir)]
+        command += ["--state-dir", str(self.state_dir)]
         if os.environ.get("FLUX_RESTD_SHELL"):
             command += ["--shell", os.environ["FLUX_RESTD_SHELL"]]
         if self.wrapped:

@@ -53,10 +53,11 @@ def openapi(daemon):
 
 @pytest.fixture(scope="module")
 def places(daemon):
-    """What stands for each route's {…}: a finished job, and a node."""
+    """What stands for each route's {…}: a finished job, a node, and a token."""
     job, _ = daemon.run(["sh", "-c", "echo out; echo err >&2"])
     daemon.submit("true", urgency=0)
-    yield {"id": job["jobid"], "name": daemon.get("/v1/nodes").json()["nodes"][0]}
+    node = daemon.get("/v1/nodes").json()["nodes"][0]
+    yield {"id": job["jobid"], "name": node, "token": "tested"}
 
 
 # Requests by operationId; one without a recipe here is a GET without a query.
@@ -78,6 +79,8 @@ RECIPES = {
     "setDuration": [{"json": {"duration": 1}}],
     "listNodes": [{}, {"params": {"details": 1}}],
     "drainNode": [{"json": {"reason": "tests"}}], "undrainNode": [{}],
+    "createToken": [{"json": {"name": "tested", "role": "submit", "expires": "1h"}}, JSON],
+    "revokeToken": [{}, {}],
     "getStats": [{}, {"params": {"history": "1h"}}, {"params": {"history": "x"}}],
 }  # fmt: skip
 # One would end the daemon (test_stop.py holds its reply), the other goes on for ever.

@@ -29,7 +29,7 @@ static struct fr_peer own_loopback(void)
     return (struct fr_peer){.is_loopback = true, .uid = geteuid()};
 }
 
-static int check(const struct fr_auth *auth, struct fr_peer peer, const char *authorization)
+static int check(struct fr_auth *auth, struct fr_peer peer, const char *authorization)
 {
     struct fr_identity who;
     struct fr_error err;

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/util.h"
 #include "engine/local/local.h"
 
@@ -228,7 +229,7 @@ static int store_open(struct fr_local *engine, struct fr_error *err)
 {
     char path[PATH_MAX];
     char *whole;
-    int rc = fr_lock_directory(engine->state_dir, err);
+    int rc = fr_file_make_directory(engine->state_dir, err);
 
     if (rc < 0)
         return rc;

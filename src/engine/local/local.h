@@ -256,7 +256,5 @@ int fr_recover_begin(struct fr_local *engine, struct fr_error *err);
 
 /* lock.c: one daemon for each state directory. */
 int fr_lock_take(const char *state_dir, int *ret_fd, struct fr_error *err);
-/* Makes the directory and its parents, mode 0700. */
-int fr_lock_directory(const char *path, struct fr_error *err);
 
 #endif

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "base/util.h"
@@ -12,44 +11,6 @@
 
 #define LOCK_TRIES 20
 #define LOCK_PAUSE_NS 50000000L
-
-/* Whoever owns the directory could run anything as us. */
-static int owner_check(const char *path, struct fr_error *err)
-{
-    struct stat st;
-
-    if (stat(path, &st) < 0)
-        return fr_error_set(err, errno, FR_CODE_STORAGE,
-                            "The state directory %s cannot be used: %s.", path,
-                            strerror(errno));
-    if (st.st_uid != geteuid() || (st.st_mode & 022))
-        return fr_error_set(err, EPERM, FR_CODE_INVALID,
-                            "The state directory %s belongs to another user or can be written "
-                            "by others: use one of your own, with mode 0700.",
-                            path);
-    return 0;
-}
-
-int fr_lock_directory(const char *path, struct fr_error *err)
-{
-    char part[PATH_MAX];
-    size_t len = strlen(path);
-
-    if (len == 0 || len > sizeof(part) - 64)
-        return fr_error_set(err, ENAMETOOLONG, FR_CODE_INVALID,
-                            "The state directory's name is empty or too long.");
-    for (size_t i = 1; i <= len; i++) {
-        if (path[i] != '/' && path[i] != '\0')
-            continue;
-        memcpy(part, path, i);
-        part[i] = '\0';
-        if (mkdir(part, 0700) < 0 && errno != EEXIST)
-            return fr_error_set(err, errno, FR_CODE_STORAGE,
-                                "The state directory %s cannot be made: %s.", part,
-                                strerror(errno));
-    }
-    return owner_check(path, err);
-}
 
 static int holder_of(int fd)
 {
