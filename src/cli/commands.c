@@ -169,6 +169,14 @@ static const struct fr_option wait_options[] = {
     {'q', "quiet", NULL, "Say nothing of jobs that failed.", FLAG},
     END};
 
+static const struct fr_option token_options[] = {
+    {0, "role", "ROLE",
+     "What a new token may: read, submit (and all that jobs can do) or admin. Default: read.",
+     TEXT, .words = "read submit admin"},
+    {0, "expires", "TIME",
+     "When a new token ends: a duration such as 12h or 30d. Default: 90d.", DURATION},
+    END};
+
 static const struct fr_option stop_options[] = {
     {0, "keep-instance", NULL, "End the daemon alone, not the Flux instance.", FLAG},
     END};
@@ -256,6 +264,13 @@ const struct fr_command fr_commands[] = {
      "Lists the queues: whether they take and start jobs, limits, and jobs.",
      "flux-rest queues",
      {nodes_options}, 0, 0, false, fr_run_queues},
+    {"token", "list|create|revoke [NAME]", "Make, list and revoke tokens.",
+     "Lists the server's tokens, makes one and prints it, or revokes one. A token lets whoever "
+     "has it do what its role says until it ends. It is told once: the server keeps a hash "
+     "alone. Use it as FLUX_TOKEN, or from a file with --token-file.",
+     "flux-rest token create --role=submit --expires=30d nightly\n"
+     "flux-rest token revoke nightly",
+     {token_options}, 1, 2, false, fr_run_token},
     {"info", "", "Show what runs at the other end, and who you are to it.",
      "Shows the server's version, engine, size and jobs, and what you may do there.",
      "flux-rest info\n"

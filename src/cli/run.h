@@ -38,6 +38,7 @@ int fr_run_nodes(struct fr_cli *cli);
 int fr_run_drain(struct fr_cli *cli);
 int fr_run_undrain(struct fr_cli *cli);
 int fr_run_queues(struct fr_cli *cli);
+int fr_run_token(struct fr_cli *cli);
 int fr_run_info(struct fr_cli *cli);
 int fr_run_stop(struct fr_cli *cli);
 

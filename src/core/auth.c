@@ -216,8 +216,10 @@ static int check_scoped(const struct fr_auth *auth, const char *text, struct fr_
 {
     const struct fr_token *token = auth->tokens ? fr_tokens_find(auth->tokens, text) : NULL;
 
-    if (!token)
-        return refuse_wrong(err);
+    if (!token) {
+        (void)refuse_wrong(err);
+        return -EKEYREVOKED; /* or it never was one */
+    }
     /* Who has the token's text may know that it was one. */
     if (fr_time_now() >= token->expires)
         return fr_error_set(err, EKEYEXPIRED, FR_CODE_UNAUTHORIZED,
@@ -348,23 +350,21 @@ static bool peer_is_trusted(const struct fr_auth *auth, const struct fr_peer *pe
     return peer->is_loopback && peer->uid == (int64_t)auth->uid;
 }
 
-/*
- * Whether what was sent must be right. Where nothing is set it counts for nothing, for a client
- * may send always what it was given for another server; but whoever was given a token of ours
- * must not be taken for more when it has been revoked.
- */
-static bool is_to_be_checked(const struct fr_auth *auth, const char *header)
-{
-    const char *bearer = after_scheme(header, "Bearer");
-
-    return (bearer && fr_token_is_one(bearer)) || fr_auth_has_credentials(auth);
-}
-
 int fr_auth_check(struct fr_auth *auth, const struct fr_peer *peer, const char *authorization,
                   struct fr_identity *ret, struct fr_error *err)
 {
-    if (authorization && is_to_be_checked(auth, authorization))
-        return check_authorization(auth, authorization, ret, err);
+    int rc = authorization ? check_authorization(auth, authorization, ret, err) : -ENOENT;
+
+    if (rc == 0)
+        return 0;
+    /*
+     * Where no credentials are set, what was sent counts for nothing: a client may always send
+     * what it has for another server. But whoever was given a token of ours must not be taken
+     * for more when it has been revoked.
+     */
+    if (rc == -EKEYREVOKED || rc == -EKEYEXPIRED ||
+        (rc != -ENOENT && fr_auth_has_credentials(auth)))
+        return -EACCES;
     if (!auth->required && peer_is_trusted(auth, peer)) {
         name_own(auth, ret, FR_BY_PEER);
         return 0;

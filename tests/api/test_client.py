@@ -12,6 +12,7 @@ from flux_restful_client import (
     BadRequestError,
     FluxRestfulClient,
     FluxRestfulError,
+    ForbiddenError,
     LostConnectionError,
     NotFoundError,
     UnauthorizedError,
@@ -315,3 +316,20 @@ def test_where_it_asks(monkeypatch):
     assert FluxRestfulClient("node2:1").host == "http://node2:1"
     with pytest.raises(ValueError, match="colon"):
         FluxRestfulClient().set_basic_auth("a:b", "c")
+
+
+def test_tokens(local):
+    client = FluxRestfulClient(local.url)
+    made = client.create_token("from-python", expires="1h")
+    assert made["role"] == "read" and made["token"].startswith("frt_")
+    assert [token["name"] for token in client.tokens()["tokens"]] == ["from-python"]
+    for options in ({}, {"user": "anybody"}):
+        reader = FluxRestfulClient(local.url, token=made["token"], **options)
+        assert reader.service()["user"] == "token:from-python"
+        with pytest.raises(ForbiddenError, match="role submit"):
+            reader.submit("true")
+    client.revoke_token("from-python")
+    with pytest.raises(UnauthorizedError):
+        reader.jobs()
+    with pytest.raises(NotFoundError):
+        client.revoke_token("from-python")

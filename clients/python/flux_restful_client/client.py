@@ -346,6 +346,27 @@ class FluxRestfulClient:
         except LostConnectionError:
             return False
 
+    # Tokens, for which the role admin is needed
+
+    def tokens(self) -> Dict[str, Any]:
+        """Returns ``{"tokens": [{"name", "role", "created", "expires"}, …]}``."""
+        return self._read("/v1/tokens")
+
+    def create_token(
+        self, name: str, role: str = "read", expires: Union[int, float, str, None] = None
+    ) -> Dict[str, Any]:
+        """Makes a token and returns ``{"name", "role", "expires", "token"}``.
+
+        role is read, submit or admin; expires is after how long it ends: seconds, or a text
+        such as "30d" (the server's default is 90 days). The token is told this once.
+        """
+        body = {"name": name, "role": role}
+        return self._send("POST", "/v1/tokens", {**body, **({"expires": expires} if expires else {})})
+
+    def revoke_token(self, name: str) -> Dict[str, Any]:
+        """Revokes a token, and returns ``{"Message", "name"}``. NotFoundError if there is none."""
+        return self._send("DELETE", "/v1/tokens/" + quote(name, safe=""))
+
     def stop_service(self) -> Dict[str, Any]:
         """Stops the server (with Flux, its instance too) and returns ``{"Message": …}``."""
         return self._send("POST", "/v1/service/stop")
