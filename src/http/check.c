@@ -186,10 +186,16 @@ static unsigned int over_limit(const struct check *check, struct fr_error *err)
         return too_large(err, 431, "the headers have too many bytes", limits->header_block);
     if (check->req->crowded || check->parameters > limits->parameters)
         return too_large(err, 400, "too many query parameters", limits->parameters);
-    /* libmicrohttpd has made sure that it is a number. */
-    if (check->length && strtoull(check->length, NULL, 10) > limits->body)
-        return too_large(err, 413, "the body has too many bytes", limits->body);
     return 0;
+}
+
+unsigned int fr_check_length(const struct fr_req *req, struct fr_error *err)
+{
+    const size_t limit = req->conn->server->limits.body;
+
+    if (req->on_data || req->body_length <= limit)
+        return 0;
+    return too_large(err, 413, "the body has too many bytes", limit);
 }
 
 /* A name for a request that brought none: 64 bits of a splitmix64 sequence with a random start.
@@ -214,7 +220,9 @@ unsigned int fr_check_request(struct fr_req *req, const char *version, struct fr
                                       look, &check);
     if (!req->id[0])
         make_id(req);
-    req->body_due = check.encodings || (check.length && strtoull(check.length, NULL, 10) > 0);
+    /* libmicrohttpd has made sure that it is a number. */
+    req->body_length = check.length ? strtoull(check.length, NULL, 10) : 0;
+    req->body_due = check.encodings || req->body_length > 0;
     const char *fault = framing_fault(&check);
     if (!fault)
         fault = host_fault(&check, version);

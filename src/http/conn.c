@@ -95,7 +95,8 @@ static bool is_held(struct conn *conn)
 
 static bool is_waited_for(const struct conn *conn)
 {
-    return conn->phase == CONN_HANDLING || (conn->req && conn->req->stream);
+    return conn->phase == CONN_HANDLING ||
+           (conn->req && (conn->req->stream || conn->req->paused));
 }
 
 static void on_event(struct watched *watched, uint32_t events)
@@ -143,6 +144,8 @@ static void time_out(struct conn *conn)
     conn->linger = true;
     conn->req->dead = true;
     conn->req->status = 408;
+    if (conn->req->gone)
+        conn->req->gone(conn->req->gone_arg);
     set_timeout(conn, 1);
 }
 
@@ -168,8 +171,12 @@ static void tick(struct conn *conn)
             fr_conn_cut(conn);
         break;
     case CONN_RECEIVING:
-        /* What a half-closed client has sent has been read by now: no more will come. */
-        if (seconds >= patience(conn) || conn->half_closed)
+        /* What a half-closed client has sent has been read by now, unless that was paused: no
+         * more will come. */
+        if (conn->req && conn->req->paused)
+            break;
+        if (seconds >= patience(conn) ||
+            (conn->half_closed && !(conn->req && conn->req->on_data)))
             time_out(conn);
         break;
     case CONN_HANDLING:

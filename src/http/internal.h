@@ -84,9 +84,14 @@ struct fr_req {
     bool suspended;   /* libmicrohttpd does not look at it until it is answered */
     bool answered;    /* by reply or stream: the layer above has let go of it */
     bool dead;        /* on_gone has run */
+    bool paused;      /* of its body, which is handed on as it comes, no more is wanted now */
     bool crowded;     /* it had too many query parameters, and has none now */
     const char *bad;  /* what is wrong with the target, found while it was decoded */
     struct fr_buf body;
+    void (*on_data)(void *arg, const char *data, size_t len); /* NULL: the body is kept */
+    void *data_arg;
+    uint64_t paused_at;    /* uv_now() */
+    uint64_t body_length;  /* as announced; 0 in chunks */
     uint64_t overflow;     /* bytes of the body beyond the limit, thrown away */
     struct fr_buf headers; /* of the reply: name NUL value NUL … */
     const char *user;      /* borrowed, as long as the data */
@@ -211,6 +216,9 @@ void fr_request_end(struct fr_req *req);
 
 /* check.c: 0, or the status to refuse the request with. */
 unsigned int fr_check_request(struct fr_req *req, const char *version, struct fr_error *err);
+/* The same, once it is known whether the body is to be kept: by the length that it announces.
+ */
+unsigned int fr_check_length(const struct fr_req *req, struct fr_error *err);
 /* libmicrohttpd's memory for one connection. */
 size_t fr_check_pool_size(const struct fr_server_limits *limits);
 

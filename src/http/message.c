@@ -102,6 +102,28 @@ char *fr_req_take_body(struct fr_req *req, size_t *ret_len)
     return fr_buf_take(&req->body, &data, ret_len) < 0 ? NULL : data;
 }
 
+void fr_req_stream_body(struct fr_req *req,
+                        void (*data)(void *arg, const char *data, size_t len), void *arg)
+{
+    req->on_data = data;
+    req->data_arg = arg;
+}
+
+void fr_req_pause_body(struct fr_req *req, bool paused)
+{
+    const uint64_t now = uv_now(req->conn->server->loop);
+
+    if (paused == req->paused)
+        return;
+    req->paused = paused;
+    if (paused) { /* libmicrohttpd lets a connection be suspended in its callback only */
+        req->paused_at = now;
+        return;
+    }
+    req->conn->since += now - req->paused_at;
+    fr_req_wake(req);
+}
+
 void fr_req_set_user(struct fr_req *req, const char *user)
 {
     req->user = user;

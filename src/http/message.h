@@ -79,6 +79,20 @@ const char *fr_req_body(const struct fr_req *req, size_t *ret_len);
 char *fr_req_take_body(struct fr_req *req, size_t *ret_len);
 
 /*
+ * In the admit hook: the body is to be handed on as it comes, all of each piece, and is neither
+ * kept nor limited in size; the handle hook still comes when it is whole. Set fr_req_on_gone()
+ * too, which runs also if the body does not come to its end.
+ */
+void fr_req_stream_body(struct fr_req *req,
+                        void (*data)(void *arg, const char *data, size_t len), void *arg);
+
+/*
+ * Nothing more of such a body is read while it is paused, but for what libmicrohttpd has read
+ * already. The time does not count as the client's.
+ */
+void fr_req_pause_body(struct fr_req *req, bool paused);
+
+/*
  * Remembers who asks, for the access log and for handlers; "" until set. Borrowed: must live as
  * long as the request, as what fr_req_set_data() keeps does.
  */

@@ -181,10 +181,13 @@ static enum MHD_Result on_headers(struct fr_req *req, const char *url, const cha
     req->seen = true;
     req->path = url;
     take_method(req, method);
-    const unsigned int status = fr_check_request(req, version, &err);
+    unsigned int status = fr_check_request(req, version, &err);
+    bool admitted = status == 0 && (!req->body_due || admit(req));
+    if (admitted)
+        status = fr_check_length(req, &err);
     if (status)
         refuse(req, status, &err);
-    else if (!req->body_due || admit(req))
+    else if (admitted)
         return MHD_YES;
     req->conn->linger = true;
     return flush_now(req);
@@ -197,6 +200,14 @@ static enum MHD_Result on_body(struct fr_req *req, const char *data, size_t *siz
     *size = 0;
     if (req->dead) /* it took too long */
         return MHD_NO;
+    if (req->on_data) {
+        req->on_data(req->data_arg, data, n);
+        if (req->paused && !req->suspended) {
+            req->suspended = true;
+            MHD_suspend_connection(req->conn->mhd);
+        }
+        return MHD_YES;
+    }
     if (req->overflow == 0) {
         fr_buf_put(&req->body, data, n);
         const int rc = fr_buf_status(&req->body);
@@ -281,7 +292,7 @@ void fr_request_end(struct fr_req *req)
     req->conn->req = NULL;
     if (req->stream)
         fr_stream_closed(req->stream);
-    else if (req->handed && !req->answered && !req->dead && req->gone)
+    else if (!req->answered && !req->dead && req->gone)
         req->gone(req->gone_arg);
     take_library_status(req);
     if (req->seen && hooks->log)

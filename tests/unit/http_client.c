@@ -145,6 +145,8 @@ static void handle(void *arg, struct fr_req *req)
         reply_text(req, 200, "hello\n");
     } else if (strcmp(path, "/echo") == 0) {
         reply_echo(req);
+    } else if (strcmp(path, "/pieces") == 0) {
+        reply_text(req, 200, "all\n");
     } else if (strcmp(path, "/later") == 0) {
         fix->held = req;
         fr_req_on_gone(req, on_gone, fix);
@@ -160,11 +162,25 @@ static void handle(void *arg, struct fr_req *req)
     }
 }
 
+/* A piece of a body that is taken as it comes. */
+static void on_piece(void *arg, const char *data, size_t len)
+{
+    struct http_fix *fix = arg;
+
+    fix->taken += len;
+    fr_req_pause_body(fix->held, fix->paused);
+}
+
 static bool admit(void *arg, struct fr_req *req)
 {
     struct http_fix *fix = arg;
 
     fix->admitted++;
+    if (strcmp(fr_req_path(req), "/pieces") == 0) {
+        fix->held = req;
+        fr_req_stream_body(req, on_piece, fix);
+        fr_req_on_gone(req, on_gone, fix);
+    }
     if (strcmp(fr_req_path(req), "/denied") != 0)
         return true;
     reply_text(req, 401, "denied\n");

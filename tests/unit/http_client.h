@@ -49,6 +49,9 @@ struct http_fix {
 
     size_t big_size;
 
+    size_t taken; /* bytes of a body that was taken in pieces */
+    bool paused;  /* no more of it is wanted after the next piece */
+
     struct fr_stream *stream;
     size_t queue_max;
     unsigned int drained, stream_gone, closing;

@@ -252,6 +252,135 @@ static void test_refused_upload_can_read_the_reply(void **state)
 }
 
 /* Left in the midst of a request, at every place there is. */
+/* A body that is taken as it comes, larger than any that is kept, is read no faster than that.
+ */
+static void test_body_in_pieces(void **state)
+{
+    static char body[32 * 1024 * 1024]; /* more than sockets hold */
+    struct http_fix *fix = fix_start(NULL, NULL);
+    struct client *client = client_open(fix);
+    unsigned int status;
+    char head[128];
+
+    memset(body, 'x', sizeof body);
+    assert_true(sizeof body > fix_limits.body);
+    snprintf(head, sizeof head,
+             "POST /pieces HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\n", sizeof body);
+    client_send(client, head);
+    fix->paused = true;
+    size_t sent = 0;
+    /* As much as fits into the sockets: nobody reads it. */
+    for (int idle = 0; idle < 100; fix_turn(fix)) {
+        ssize_t n = send(client->fd, body + sent, sizeof body - sent, MSG_DONTWAIT);
+        idle = n > 0 ? 0 : idle + 1;
+        sent += n > 0 ? (size_t)n : 0;
+    }
+    const size_t taken = fix->taken;
+    assert_true(taken > 0 && sent < sizeof body);
+    assert_int_equal(fix->handled, 0);
+    fix->paused = false;
+    fr_req_pause_body(fix->held, false);
+    client_send_bytes(client, body + sent, sizeof body - sent);
+    char *reply = client_reply(client, &status);
+    assert_int_equal(status, 200);
+    free(reply);
+    assert_int_equal(fix->taken, sizeof body);
+    assert_int_equal(fix->gone, 0);
+    /* The next request on the connection is read as ever. */
+    client_send(client, "GET /now HTTP/1.1\r\nHost: h\r\n\r\n");
+    free(client_reply(client, &status));
+    assert_int_equal(status, 200);
+    client_close(client);
+    fix_end(fix);
+}
+
+/* Chunks are one piece each; what was read already comes in spite of a pause. */
+static void test_chunks_in_pieces(void **state)
+{
+    struct http_fix *fix = fix_start(NULL, NULL);
+    struct client *client = client_open(fix);
+    unsigned int status;
+
+    fix->paused = true;
+    client_send(client, "POST /pieces HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+                        "3\r\nabc\r\n3\r\ndef\r\n3\r\nghi\r\n0\r\n\r\n");
+    fix_wait(fix, fix->taken > 0);
+    for (int i = 0; i < 50; i++)
+        fix_turn(fix);
+    assert_int_equal(fix->handled, 0);
+    fix->paused = false;
+    fr_req_pause_body(fix->held, false);
+    char *reply = client_reply(client, &status);
+    assert_int_equal(status, 200);
+    free(reply);
+    assert_int_equal(fix->taken, 9);
+    client_close(client);
+    fix_end(fix);
+}
+
+/* While the body is paused the time is not the client's; afterwards it is. */
+static void test_patience_with_pieces(void **state)
+{
+    struct fr_server_limits limits = fix_limits;
+    unsigned int status;
+
+    limits.request_seconds = 1;
+    struct http_fix *fix = fix_start(&limits, NULL);
+    struct client *client = client_open(fix);
+    fix->paused = true;
+    client_send(client, "POST /pieces HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabc");
+    fix_wait(fix, fix->taken == 3);
+    const uint64_t end = uv_hrtime() + 3000000000u;
+    while (uv_hrtime() < end)
+        fix_turn(fix);
+    assert_int_equal(fix->gone, 0);
+    fix->paused = false;
+    fr_req_pause_body(fix->held, false);
+    client_send(client, "def");
+    free(client_reply(client, &status));
+    assert_int_equal(status, 200);
+    client_send(client, "POST /pieces HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabc");
+    fix_wait(fix, fix->taken == 9);
+    fix_wait(fix, fix->gone == 1);
+    client_expect(client, "HTTP/1.1 408 ");
+    client_expect_end(client);
+    client_close(client);
+    fix_end(fix);
+}
+
+/* A client that leaves in the midst of it, whether it is read just then or not. */
+static void test_leaving_in_pieces(void **state)
+{
+    struct http_fix *fix = fix_start(NULL, NULL);
+
+    for (unsigned int i = 0; i < 2; i++) {
+        struct client *client = client_open(fix);
+        fix->taken = 0;
+        fix->paused = i;
+        client_send(client, "POST /pieces HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabc");
+        fix_wait(fix, fix->taken == 3);
+        client_close(client);
+        fix_wait(fix, fix->gone == i + 1);
+    }
+    assert_int_equal(fix->handled, 0);
+    fix_end(fix);
+}
+
+/* The server ends while a body is paused. */
+static void test_stopping_in_pieces(void **state)
+{
+    struct http_fix *fix = fix_start(NULL, NULL);
+    struct client *client = client_open(fix);
+
+    fix->paused = true;
+    client_send(client, "POST /pieces HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabc");
+    fix_wait(fix, fix->taken == 3);
+    fix_stop(fix, 100);
+    assert_int_equal(fix->gone, 1);
+    client_close(client);
+    fix_end(fix);
+}
+
 static void test_client_leaves_early(void **state)
 {
     static const char request[] =
@@ -282,6 +411,11 @@ int main(void)
         cmocka_unit_test(test_expect_continue),
         cmocka_unit_test(test_body_limit),
         cmocka_unit_test(test_refused_upload_can_read_the_reply),
+        cmocka_unit_test(test_body_in_pieces),
+        cmocka_unit_test(test_chunks_in_pieces),
+        cmocka_unit_test(test_patience_with_pieces),
+        cmocka_unit_test(test_leaving_in_pieces),
+        cmocka_unit_test(test_stopping_in_pieces),
         cmocka_unit_test(test_client_leaves_early),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
