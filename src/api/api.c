@@ -90,6 +90,7 @@ static bool admit(void *arg, struct fr_req *req)
         return false;
     }
     call->api = api;
+    call->bulk = NULL;
     fr_req_set_data(req, call, free);
     call->route = fr_web_route(req);
     int rc = call->route ? 0
@@ -104,7 +105,7 @@ static bool admit(void *arg, struct fr_req *req)
         return false;
     }
     fr_req_set_user(req, call->who.user);
-    return true;
+    return !call->route->begin || call->route->begin(req);
 }
 
 static void handle(void *arg, struct fr_req *req)

@@ -53,7 +53,8 @@ struct fr_call {
     struct fr_api *api;
     const struct fr_route *route;
     struct fr_identity who;
-    char param[256]; /* what stood for the route's {…}, "" if it has none */
+    struct fr_bulk *bulk; /* what becomes of its lines, as they come (bulk.c), or NULL */
+    char param[256];      /* what stood for the route's {…}, "" if it has none */
 };
 
 /* 0 or -ENOMEM. */

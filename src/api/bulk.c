@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-3.0-only
 /*
- * Many jobs of one request: a window of them is on its way to the engine, their results are
- * told in the order of the request, and the next ones are begun as the client reads.
+ * Many jobs of one request. A window of them is at the engine, whether the client reads or not.
+ * Lines are read and submitted as they come, and no more of them are read than the engine
+ * takes. Their results are kept (results.h) until the reply can begin, which in HTTP is when
+ * the request is whole.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,141 +14,58 @@
 #include "api/params.h"
 #include "api/post.h"
 #include "api/problem.h"
+#include "api/results.h"
+#include "api/routes.h"
 #include "api/submission.h"
 #include "base/loop.h"
 #include "base/util.h"
-#include "model/fluid.h"
 
-/* Jobs at the engine, or whose result waits for one before it. Flux wants many in flight. */
+/* Jobs at the engine. Flux wants many in flight. */
 #define WINDOW 512
 /* Jobs begun before the loop's other business gets its turn. */
 #define SLICE 32
-#define QUEUE_MAX (256 * 1024)
-#define RESULT_MAX 16384
+/* Longest line. */
+#define LONGEST_LINE (1024 * 1024)
+/* Whole lines that wait for their turn: beyond that, reading pauses. */
+#define AHEAD (128 * 1024)
+/* What is read in a piece beyond either. */
+#define PIECE_MAX (16 * 1024 * 1024)
 
 FR_DEFINE_CLEANUP(json_t *, json, json_decref);
 
-struct bulk;
-
+/* A job at the engine. */
 struct slot {
-    struct bulk *bulk;
+    struct fr_bulk *bulk;
     size_t index;
-    bool done;
-    struct fr_buf result;
+    struct slot *next_free;
 };
 
-struct bulk {
+struct fr_bulk {
     struct fr_api *api;
-    struct fr_stream *stream; /* NULL: the client has left */
+    struct fr_req *req;       /* while its body comes, else NULL */
+    struct fr_stream *stream; /* NULL: not yet, or the client has left */
     struct fr_timer *turn;
     char user[sizeof((struct fr_identity *)0)->user];
-    bool dry_run, as_list;
-    json_t *list;     /* or */
-    char *text;       /* the lines, NUL-terminated beyond len */
-    size_t at, len;   /* of the next line */
-    size_t begun;     /* jobs that were begun */
-    size_t told;      /* jobs whose result was told */
-    size_t in_flight; /* at the engine: each calls back */
-    bool ended;       /* there are no more to begin */
+    bool dry_run;
+    json_t *list;        /* or */
+    struct fr_buf lines; /* what has come and was not taken */
+    size_t at;           /* of the next line in it */
+    bool skipping;       /* what comes up to the next end of line belongs to no job */
+    bool whole;          /* there will be no more lines */
+    bool full;           /* what follows is not submitted */
+    size_t in_flight;    /* at the engine: each calls back */
+    struct fr_results *results;
+    struct slot *free_slots;
     struct slot slots[WINDOW];
 };
 
-static void free_bulk(struct bulk *bulk)
+static void free_bulk(struct fr_bulk *bulk)
 {
-    for (size_t i = 0; i < WINDOW; i++)
-        fr_buf_done(&bulk->slots[i].result);
+    fr_results_free(bulk->results);
     fr_timer_free(bulk->turn);
     json_decref(bulk->list);
-    free(bulk->text);
+    fr_buf_done(&bulk->lines);
     free(bulk);
-}
-
-/* --- results --- */
-
-static void put_head(struct slot *slot, unsigned int status)
-{
-    if (slot->bulk->as_list)
-        fr_buf_putc(&slot->result, slot->index ? ',' : '[');
-    fr_buf_printf(&slot->result, "{\"index\":%zu,\"status\":%u", slot->index, status);
-}
-
-static void put_id(struct slot *slot, uint64_t id, unsigned int status)
-{
-    char f58[FR_FLUID_TEXT];
-
-    put_head(slot, status);
-    fr_buf_puts(&slot->result, ",\"id\":");
-    fr_buf_put_u64(&slot->result, id);
-    fr_buf_printf(&slot->result, ",\"jobid\":\"%s\"}", fr_fluid_f58(id, f58));
-}
-
-static void put_error(struct slot *slot, const struct fr_error *err)
-{
-    put_head(slot, fr_problem_status(err->code));
-    fr_buf_printf(&slot->result, ",\"code\":\"%s\",\"detail\":", fr_code_word(err->code));
-    fr_buf_put_json_string(&slot->result, err->text);
-    fr_buf_puts(&slot->result, ",\"errors\":[]}");
-}
-
-static void put_problems(struct slot *slot, const struct fr_problems *problems)
-{
-    enum fr_code code = problems->count ? problems->items[0].code : FR_CODE_INVALID;
-
-    put_head(slot, fr_problem_status(code));
-    fr_buf_printf(&slot->result, ",\"code\":\"%s\",\"detail\":", fr_code_word(code));
-    fr_buf_put_json_string(&slot->result,
-                           problems->count ? problems->items[0].detail : fr_code_title(code));
-    fr_problem_put_errors(&slot->result, problems);
-    fr_buf_putc(&slot->result, '}');
-}
-
-/* A result that could not be kept is told without its text. */
-static void finish_slot(struct slot *slot)
-{
-    const struct fr_error err = {FR_CODE_INTERNAL, "there was no memory for this result"};
-
-    if (fr_buf_status(&slot->result) < 0) {
-        fr_buf_done(&slot->result);
-        put_error(slot, &err);
-    }
-    fr_buf_putc(&slot->result, '\n');
-    slot->done = true;
-}
-
-/* --- the client's side --- */
-
-/* Tells the results that are due. -EAGAIN if the client must read first, -ENOMEM. */
-static int tell(struct bulk *bulk)
-{
-    while (bulk->told < bulk->begun) {
-        struct slot *slot = &bulk->slots[bulk->told % WINDOW];
-        if (!slot->done)
-            return 0;
-        struct fr_buf *out = &slot->result;
-        if (fr_buf_status(out) < 0)
-            return fr_buf_status(out);
-        int rc = fr_stream_write(bulk->stream, out->data, out->len);
-        if (rc < 0)
-            return rc;
-        fr_buf_done(out);
-        bulk->told++;
-    }
-    return 0;
-}
-
-/* The results are all told: the end of the list. As tell(). */
-static int close_list(const struct bulk *bulk)
-{
-    const char *text = bulk->begun ? "]\n" : "[]\n";
-
-    return bulk->as_list ? fr_stream_write(bulk->stream, text, strlen(text)) : 0;
-}
-
-/* The client cannot be told all: it sees that the reply is broken off. */
-static void break_off(struct bulk *bulk)
-{
-    fr_stream_abort(fr_take(bulk->stream));
-    fr_timer_start(bulk->turn, 0, 0);
 }
 
 /* --- the engine's side --- */
@@ -154,61 +73,112 @@ static void break_off(struct bulk *bulk)
 static void on_submitted(void *arg, uint64_t id, const struct fr_error *err)
 {
     struct slot *slot = arg;
-    struct bulk *bulk = slot->bulk;
+    struct fr_bulk *bulk = slot->bulk;
 
     bulk->in_flight--;
+    slot->next_free = bulk->free_slots;
+    bulk->free_slots = slot;
     if (err)
-        put_error(slot, err);
+        fr_results_set_error(bulk->results, slot->index, err);
     else
-        put_id(slot, id, 201);
-    finish_slot(slot);
+        fr_results_set_id(bulk->results, slot->index, 201, id);
     fr_timer_start(bulk->turn, 0, 0);
 }
 
-static void submit(struct slot *slot, json_t *fields, struct fr_problems *problems)
+static void submit(struct fr_bulk *bulk, size_t index, json_t *fields,
+                   struct fr_problems *problems)
 {
-    struct bulk *bulk = slot->bulk;
     const struct fr_submission_request request = {
         .api = bulk->api, .user = bulk->user, .fields = fields, .dry_run = bulk->dry_run};
+    struct slot *slot = bulk->free_slots;
     struct fr_error err;
     uint64_t id = 0;
 
+    slot->index = index;
     switch (fr_submission_begin(&request, on_submitted, slot, &id, problems, &err)) {
     case FR_SUBMISSION_PENDING:
+        bulk->free_slots = slot->next_free;
         bulk->in_flight++;
-        return;
+        break;
     case FR_SUBMISSION_KNOWN:
-        put_id(slot, id, 200);
+        fr_results_set_id(bulk->results, index, 200, id);
         break;
     case FR_SUBMISSION_VALID:
-        put_head(slot, 200);
-        fr_buf_puts(&slot->result, ",\"valid\":true}");
+        fr_results_set_valid(bulk->results, index);
         break;
     case FR_SUBMISSION_INVALID:
-        put_problems(slot, problems);
+        fr_results_set_problems(bulk->results, index, problems);
         break;
     case FR_SUBMISSION_FAILED:
-        put_error(slot, &err);
+        fr_results_set_error(bulk->results, index, &err);
         break;
     }
-    finish_slot(slot);
+}
+
+/* --- what comes --- */
+
+/* One result for all that is not submitted any more. */
+static void give_up(struct fr_bulk *bulk, enum fr_code code, const char *why)
+{
+    struct fr_error err;
+
+    (void)fr_error_set(&err, EMSGSIZE, code,
+                       "%s: this job and those after it were not submitted", why);
+    fr_results_set_error(bulk->results, fr_results_add(bulk->results), &err);
+    bulk->full = true;
+    fr_buf_done(&bulk->lines);
+    bulk->at = 0;
+}
+
+/* The next whole line that is not blank, which stays in the buffer; NULL if there is none. */
+static const char *next_line(struct fr_bulk *bulk, size_t *ret_len)
+{
+    const char *data = bulk->lines.data;
+    size_t len = bulk->lines.len;
+
+    while (bulk->at < len && strchr(" \t\r\n", data[bulk->at]) && data[bulk->at])
+        bulk->at++;
+    if (bulk->full || bulk->at == len)
+        return NULL;
+    const char *end = memchr(data + bulk->at, '\n', len - bulk->at);
+    if (!end && !bulk->whole && len - bulk->at <= LONGEST_LINE)
+        return NULL;
+    *ret_len = (end ? (size_t)(end - data) : len) - bulk->at;
+    return data + bulk->at;
+}
+
+static bool has_more(struct fr_bulk *bulk)
+{
+    size_t len;
+
+    if (bulk->list)
+        return !bulk->full && fr_results_count(bulk->results) < json_array_size(bulk->list);
+    return next_line(bulk, &len);
+}
+
+/* The next line's JSON, to be released; NULL with a problem if it has none. */
+static json_t *take_line(struct fr_bulk *bulk, struct fr_problems *problems)
+{
+    json_t *json = NULL;
+    size_t len = 0;
+    const char *line = next_line(bulk, &len);
+
+    if (len > LONGEST_LINE)
+        fr_problems_add(problems, FR_CODE_TOO_LARGE, "", "a line may have %d bytes",
+                        LONGEST_LINE);
+    else if (fr_fields_parse_json(line, len, bulk->api->json_depth, &json, problems) == -ENOMEM)
+        fr_problems_add(problems, FR_CODE_INTERNAL, "", "no memory to read the line");
+    bulk->at += len;
+    bulk->skipping = bulk->at == bulk->lines.len && !bulk->whole;
+    return json;
 }
 
 /* The next job's object, to be released; NULL with a problem if it is none. */
-static json_t *next_object(struct bulk *bulk, struct fr_problems *problems)
+static json_t *next_object(struct fr_bulk *bulk, size_t index, struct fr_problems *problems)
 {
-    json_t *json = NULL;
+    json_t *json =
+        bulk->list ? json_incref(json_array_get(bulk->list, index)) : take_line(bulk, problems);
 
-    if (bulk->list) {
-        json = json_incref(json_array_get(bulk->list, bulk->begun));
-    } else {
-        const char *line = bulk->text + bulk->at;
-        const char *newline = memchr(line, '\n', bulk->len - bulk->at);
-        size_t n = newline ? (size_t)(newline - line) : bulk->len - bulk->at;
-        if (fr_fields_parse_json(line, n, bulk->api->json_depth, &json, problems) == -ENOMEM)
-            fr_problems_add(problems, FR_CODE_INTERNAL, "", "no memory to read the line");
-        bulk->at += n;
-    }
     if (json && !json_is_object(json)) {
         fr_problems_add(problems, FR_CODE_INVALID, "",
                         "this must be a JSON object with the job's fields");
@@ -218,139 +188,182 @@ static json_t *next_object(struct bulk *bulk, struct fr_problems *problems)
     return json;
 }
 
-/* Whether there is one more job, which is then next. */
-static bool has_more(struct bulk *bulk)
+/* There is one more job. */
+static void begin_one(struct fr_bulk *bulk)
 {
-    if (bulk->list)
-        return bulk->begun < json_array_size(bulk->list);
-    bulk->at += strspn(bulk->text + bulk->at, " \t\r\n");
-    return bulk->at < bulk->len && bulk->begun <= FR_BULK_MAX;
-}
-
-static void begin_one(struct bulk *bulk)
-{
-    struct slot *slot = &bulk->slots[bulk->begun % WINDOW];
     struct fr_problems problems;
 
-    *slot = (struct slot){.bulk = bulk, .index = bulk->begun};
-    fr_buf_init(&slot->result, RESULT_MAX);
+    if (fr_results_count(bulk->results) == FR_BULK_MAX) {
+        give_up(bulk, FR_CODE_TOO_LARGE, "a request may have 100000 jobs");
+        return;
+    }
+    size_t index = fr_results_add(bulk->results);
     fr_problems_init(&problems);
-    if (bulk->begun == FR_BULK_MAX) {
-        bulk->at = bulk->len;
-        fr_problems_add(&problems, FR_CODE_TOO_LARGE, "",
-                        "a request may have %d jobs; this one and those after it were not "
-                        "submitted",
-                        FR_BULK_MAX);
-    }
-    _cleanup_(fr_cleanup_json) json_t *fields =
-        problems.count ? NULL : next_object(bulk, &problems);
-    bulk->begun++;
-    if (fields) {
-        submit(slot, fields, &problems);
-    } else {
-        put_problems(slot, &problems);
-        finish_slot(slot);
-    }
+    _cleanup_(fr_cleanup_json) json_t *fields = next_object(bulk, index, &problems);
+    if (fields)
+        submit(bulk, index, fields, &problems);
+    else
+        fr_results_set_problems(bulk->results, index, &problems);
     fr_problems_done(&problems);
 }
 
-/* One turn: tells what is due, begins some more, and ends when all is told. */
+static void on_data(void *arg, const char *data, size_t len)
+{
+    struct fr_bulk *bulk = arg;
+    struct fr_buf *lines = &bulk->lines;
+
+    if (bulk->skipping) {
+        const char *end = memchr(data, '\n', len);
+        len -= end ? (size_t)(end - data) : len;
+        data = end;
+        bulk->skipping = !end;
+    }
+    if (bulk->full || len == 0)
+        return;
+    if (bulk->at > 0) {
+        memmove(lines->data, lines->data + bulk->at, lines->len - bulk->at);
+        lines->len -= bulk->at;
+        bulk->at = 0;
+    }
+    fr_buf_put(lines, data, len);
+    if (fr_buf_status(lines) < 0)
+        give_up(bulk, FR_CODE_INTERNAL, "there was no memory to read on");
+    else if (lines->len > AHEAD && has_more(bulk))
+        fr_req_pause_body(bulk->req, true);
+    fr_timer_start(bulk->turn, 0, 0);
+}
+
+/* --- turns --- */
+
+/* Tells what is due. -EAGAIN: there is more to come; 0: all is told. */
+static int tell(struct fr_bulk *bulk)
+{
+    int rc = fr_results_tell(bulk->results, bulk->stream);
+
+    if (rc < 0)
+        return rc;
+    if (has_more(bulk) || !fr_results_are_told(bulk->results))
+        return -EAGAIN;
+    return fr_results_tell_end(bulk->results, bulk->stream);
+}
+
+/* One turn: begins some more jobs, tells what is due, and ends when all is told. */
 static void take_turn(void *arg)
 {
-    struct bulk *bulk = arg;
+    struct fr_bulk *bulk = arg;
+    size_t n = 0;
 
-    if (!bulk->stream) { /* what is at the engine goes on; the rest is not begun */
+    if (!bulk->req &&
+        !bulk->stream) { /* what is at the engine goes on; the rest is not begun */
         if (bulk->in_flight == 0)
             free_bulk(bulk);
         return;
     }
-    int rc = tell(bulk);
-    size_t n = 0;
-    while (rc == 0 && n < SLICE && bulk->begun - bulk->told < WINDOW && has_more(bulk)) {
+    while (n < SLICE && bulk->free_slots && has_more(bulk)) {
         begin_one(bulk);
         n++;
     }
-    bool over = rc == 0 && n == 0 && bulk->told == bulk->begun && !has_more(bulk);
-    if (over)
-        rc = close_list(bulk);
-    if (rc == -EAGAIN)
-        return; /* until the client has read */
-    if (rc < 0) {
-        break_off(bulk);
-    } else if (over) {
-        fr_stream_end(fr_take(bulk->stream));
-        free_bulk(bulk);
-    } else if (n > 0) {
+    if (n > 0)
         fr_timer_start(bulk->turn, 0, 0);
+    if (bulk->req) {
+        if (!has_more(bulk))
+            fr_req_pause_body(bulk->req, false);
+        return;
     }
+    int rc = tell(bulk);
+    if (rc == -EAGAIN)
+        return; /* until the client has read, or the engine has answered */
+    if (rc == 0)
+        fr_stream_end(fr_take(bulk->stream));
+    else /* the client sees that it was not told all */
+        fr_stream_abort(fr_take(bulk->stream));
+    fr_timer_start(bulk->turn, 0, 0);
 }
 
 static void on_gone(void *arg)
 {
-    struct bulk *bulk = arg;
+    struct fr_bulk *bulk = arg;
 
+    bulk->req = NULL;
     bulk->stream = NULL;
     fr_timer_start(bulk->turn, 0, 0);
 }
 
 static void on_drained(void *arg)
 {
-    fr_timer_start(((struct bulk *)arg)->turn, 0, 0);
+    fr_timer_start(((struct fr_bulk *)arg)->turn, 0, 0);
 }
 
-/* Answers the request as a stream and begins; list or text is taken, also on failure. */
-static void begin(struct fr_req *req, json_t *list, char *text, size_t len)
+/* --- the request --- */
+
+/* NULL if the request was answered. */
+static struct fr_bulk *make_bulk(struct fr_req *req, size_t most, bool as_list)
 {
     struct fr_api *api = fr_api_call(req)->api;
-    struct bulk *bulk = NULL;
+    struct fr_bulk *bulk = NULL;
 
-    if (fr_req_hold(req, len + sizeof *bulk + QUEUE_MAX) < 0) {
-        json_decref(list);
-        free(text);
+    if (fr_req_hold(req, sizeof *bulk + FR_RESULTS_QUEUE + LONGEST_LINE +
+                             fr_results_size(most)) < 0) {
         fr_req_reply_busy(req);
-        return;
+        return NULL;
     }
     bulk = calloc(1, sizeof *bulk);
-    if (!bulk || fr_timer_create(api->loop, take_turn, bulk, &bulk->turn) < 0) {
+    if (bulk)
+        bulk->results = fr_results_create(most, as_list);
+    if (!bulk || !bulk->results ||
+        fr_timer_create(api->loop, take_turn, bulk, &bulk->turn) < 0) {
+        if (bulk)
+            fr_results_free(bulk->results);
         free(bulk);
-        json_decref(list);
-        free(text);
         fr_reply_no_memory(req);
-        return;
+        return NULL;
     }
     bulk->api = api;
-    bulk->list = list;
-    bulk->text = text;
-    bulk->len = len;
-    bulk->as_list = list;
     bulk->dry_run = fr_param_bool(req, "dry_run", false);
     memcpy(bulk->user, fr_api_call(req)->who.user, sizeof bulk->user);
-    bulk->stream = fr_req_stream(
-        req, 200, list ? "application/json" : FR_TYPE_LINES, QUEUE_MAX,
-        &(struct fr_stream_hooks){.gone = on_gone, .drained = on_drained, .arg = bulk});
-    if (bulk->stream)
-        fr_timer_start(bulk->turn, 0, 0);
-    else
-        free_bulk(bulk);
+    fr_buf_init(&bulk->lines, LONGEST_LINE + AHEAD + PIECE_MAX);
+    for (size_t i = 0; i < WINDOW; i++) {
+        bulk->slots[i] = (struct slot){.bulk = bulk, .next_free = bulk->free_slots};
+        bulk->free_slots = &bulk->slots[i];
+    }
+    return bulk;
 }
 
-/* What concerns one job cannot be said for many. False if the request was answered. */
-static bool is_for_many(struct fr_req *req)
+/* All that was asked for is here: the reply begins. */
+static void begin_reply(struct fr_req *req, struct fr_bulk *bulk)
+{
+    bulk->req = NULL;
+    bulk->whole = true;
+    bulk->stream = fr_req_stream(
+        req, 200, bulk->list ? "application/json" : FR_TYPE_LINES, FR_RESULTS_QUEUE,
+        &(struct fr_stream_hooks){.gone = on_gone, .drained = on_drained, .arg = bulk});
+    fr_timer_start(bulk->turn, 0, 0);
+}
+
+/* What concerns one job cannot be said for many. */
+static void check_for_many(const struct fr_req *req, struct fr_problems *problems)
 {
     static const char *const names[] = {"wait", "timeout"};
-    struct fr_problems problems;
 
-    fr_problems_init(&problems);
     for (size_t i = 0; i < FR_ARRAY_SIZE(names); i++)
         if (fr_req_query(req, names[i]))
             fr_problems_add(
-                &problems, FR_CODE_INVALID, i ? "?timeout" : "?wait",
+                problems, FR_CODE_INVALID, i ? "?timeout" : "?wait",
                 "%s goes with one job only; wait for many with GET /v1/jobs?ids=", names[i]);
     if (fr_req_header(req, "Idempotency-Key"))
-        fr_problems_add(&problems, FR_CODE_INVALID, "",
+        fr_problems_add(problems, FR_CODE_INVALID, "",
                         "Idempotency-Key goes with one job only; give each job a key of its "
                         "own");
-    bool ok = problems.count == 0;
+}
+
+/* False if the request was answered. */
+static bool is_for_many(struct fr_req *req)
+{
+    struct fr_problems problems;
+
+    fr_problems_init(&problems);
+    check_for_many(req, &problems);
+    bool ok = problems.count == 0 && problems.left_out == 0;
     if (!ok)
         fr_reply_problems(req, 0, NULL, &problems);
     fr_problems_done(&problems);
@@ -359,6 +372,7 @@ static bool is_for_many(struct fr_req *req)
 
 void fr_bulk_list(struct fr_req *req, json_t *list)
 {
+    struct fr_bulk *bulk = NULL;
     struct fr_error err;
 
     if (json_array_size(list) > FR_BULK_MAX) {
@@ -366,20 +380,42 @@ void fr_bulk_list(struct fr_req *req, json_t *list)
                      FR_BULK_MAX, json_array_size(list));
         fr_reply_problem(req, 0, &err);
     } else if (is_for_many(req)) {
-        begin(req, json_incref(list), NULL, 0);
+        bulk = make_bulk(req, json_array_size(list), true);
+    }
+    if (bulk) {
+        bulk->list = json_incref(list);
+        begin_reply(req, bulk);
     }
     json_decref(list);
 }
 
+bool fr_bulk_begin_lines(struct fr_req *req)
+{
+    struct fr_call *call = fr_api_call(req);
+    struct fr_problems problems;
+
+    fr_problems_init(&problems);
+    fr_route_check_query(call->route, req, &problems);
+    check_for_many(req, &problems);
+    bool ok = problems.count == 0 && problems.left_out == 0;
+    fr_problems_done(&problems);
+    if (!ok)
+        return true; /* it is refused when it is whole */
+    call->bulk = make_bulk(req, FR_BULK_MAX + 1, false);
+    if (!call->bulk)
+        return false;
+    call->bulk->req = req;
+    fr_req_stream_body(req, on_data, call->bulk);
+    fr_req_on_gone(req, on_gone, call->bulk);
+    return true;
+}
+
 void fr_bulk_lines(struct fr_req *req)
 {
-    size_t len;
+    struct fr_bulk *bulk = fr_api_call(req)->bulk;
 
-    if (!is_for_many(req))
-        return;
-    char *text = fr_req_take_body(req, &len);
-    if (text)
-        begin(req, NULL, text, len);
-    else
+    if (bulk)
+        begin_reply(req, bulk);
+    else if (is_for_many(req)) /* there was none left to say so when the lines began */
         fr_reply_no_memory(req);
 }

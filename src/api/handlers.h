@@ -9,6 +9,7 @@
 #include "http/message.h"
 
 void fr_handle_submit(struct fr_req *req);
+bool fr_begin_post(struct fr_req *req);
 void fr_handle_post(struct fr_req *req);
 void fr_handle_jobs(struct fr_req *req);
 void fr_handle_search(struct fr_req *req);

@@ -152,6 +152,13 @@ static void post_json(struct fr_req *req, const char *body, size_t len)
     fr_problems_done(&problems);
 }
 
+bool fr_begin_post(struct fr_req *req)
+{
+    bool has_lines = fr_fields_has_type(fr_req_header(req, "Content-Type"), FR_TYPE_LINES);
+
+    return !has_lines || fr_bulk_begin_lines(req);
+}
+
 void fr_handle_post(struct fr_req *req)
 {
     const char *type = fr_req_header(req, "Content-Type");

@@ -7,6 +7,7 @@
 #define FR_API_POST_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "api/accept.h"
 #include "http/message.h"
@@ -15,11 +16,16 @@
 #define FR_BULK_MAX 100000
 
 /*
- * Submits each object of a list, which is taken, or of the body's lines, and answers with a
- * stream: a list, or lines, of one result for each, in their order. Few are at the engine at a
- * time, and no more are begun than the client reads results of.
+ * Submits each object of a list, which is taken, and answers with a stream: a list of one
+ * result for each, in their order. Few are at the engine at a time.
  */
 void fr_bulk_list(struct fr_req *req, json_t *list);
+
+/*
+ * The same for lines. They are submitted as they come, from begin (in the admit hook; false if
+ * the request was answered) on; the reply, lines too, begins when the request is whole.
+ */
+bool fr_bulk_begin_lines(struct fr_req *req);
 void fr_bulk_lines(struct fr_req *req);
 
 #endif

@@ -166,6 +166,7 @@ static const struct fr_route routes[] = {
      .others = {200, 202},
      .reply = "CreateReply",
      PARAMS(post_params),
+     .begin = fr_begin_post,
      .handle = fr_handle_post},
     {.method = FR_GET,
      .path = "/v1/jobs",

@@ -46,6 +46,9 @@ struct fr_route {
     const char *reply;        /* name of the reply's schema, or a media type if it has a '/' */
     const struct fr_param *params;
     size_t nparams;
+    /* Asked when the request is let in and its body begins; may take that as it comes
+     * (fr_req_stream_body()). False if it answered. NULL: nothing to do. */
+    bool (*begin)(struct fr_req *req);
     void (*handle)(struct fr_req *req);
 };
 

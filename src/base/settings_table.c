@@ -106,7 +106,7 @@ const struct fr_setting fr_settings_table[] = {
 
     {"Limits", "header-max", "SIZE", "Largest request line and headers together.",
      {"FLUX_RESTD_HEADER_MAX"}, SIZE(header_max, 4 * K, 16 * M), .preset = "8K"},
-    {"Limits", "body-max", "SIZE", "Largest body of a request.",
+    {"Limits", "body-max", "SIZE", "Largest body of a request. Lines of jobs are taken as they come, 1 MiB each at most.",
      {"FLUX_RESTD_BODY_MAX"}, SIZE(body_max, K, 4 * G), .preset = "16M"},
     {"Limits", "replies-max", "SIZE", "Memory for replies that wait to be sent, in all.",
      {"FLUX_RESTD_REPLIES_MAX"}, SIZE(replies_max, M, 64 * G), .preset = "512M"},

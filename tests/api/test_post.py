@@ -68,6 +68,53 @@ def test_lines(daemon):
         assert daemon.job(result["jobid"])["name"] == f"line-{result['index']}"
 
 
+def chunk(text):
+    data = text.encode()
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def test_lines_are_submitted_as_they_come(daemon):
+    """The first job is there before the second one's line has been sent."""
+    with socket.create_connection(("127.0.0.1", daemon.port), timeout=30) as client:
+        client.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+                       b"Content-Type: application/x-ndjson\r\n"
+                       b"Transfer-Encoding: chunked\r\n\r\n")  # fmt: skip
+        client.sendall(chunk('{"command": "true", "name": "came-first"}\n{"command"'))
+        wait_for("the first job is there", lambda: daemon.jobs(name="came-first"))
+        client.sendall(chunk(': "true", "name": "came-last"}') + b"0\r\n\r\n")
+        reply = read_to_end(client)
+    assert reply.startswith(b"HTTP/1.1 200 ")
+    assert b'{"index":1,"status":201,' in reply
+    assert len(daemon.jobs(name="came-last")) == 1
+
+
+def test_lines_of_a_client_that_stalls_or_leaves(make_daemon):
+    """What came is submitted; the line without its end is not; nobody else waits."""
+    daemon = make_daemon(args=["--request-seconds", "2"]).start()
+    head = (b"POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n"
+            b"Content-Type: application/x-ndjson\r\n\r\n")  # fmt: skip
+    line = json.dumps({"command": "true", "name": "half"})
+    for leaves in (True, False):
+        with socket.create_connection(("127.0.0.1", daemon.port), timeout=30) as client:
+            client.sendall(head + line.encode() + b"\n" + line.encode())
+            wait_for("its first job is there", lambda: len(daemon.names()) == 2 - leaves)
+            assert leaves or read_to_end(client).startswith(b"HTTP/1.1 408 ")
+    assert daemon.names() == ["half", "half"]
+
+
+def test_lines_have_no_common_limit_but_one_each(make_daemon):
+    daemon = make_daemon(args=["--body-max", "4K"]).start()
+    line = json.dumps({"command": "true", "urgency": 0})
+    text = (line + " " * 1000 + "\n") * 50
+    reply = daemon.post("/v1/jobs", data=text.encode(), headers=LINES)
+    assert [json.loads(r)["status"] for r in reply.text.splitlines()] == [201] * 50
+    text = f"[{','.join([line] * 200)}]"
+    check_problem(daemon.post("/v1/jobs", data=text.encode()), 413, "too-large")
+    text = f"{line}\n{line[:-1]}, \"name\": \"{'x' * (1 << 20)}\"}}\n{line}\n"
+    reply = daemon.post("/v1/jobs", data=text.encode(), headers=LINES)
+    assert [json.loads(r)["status"] for r in reply.text.splitlines()] == [201, 413, 201]
+
+
 def test_list(daemon):
     reply = post(daemon, [{"command": "true"}, 7])
     assert reply.status_code == 200

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define JOBS 2000
 
@@ -213,6 +214,127 @@ static void test_lines(void **state)
     api_end(fix);
 }
 
+/* They are submitted as they come; of one that has no end yet nothing is. */
+static void test_lines_as_they_come(void **state)
+{
+    struct api_fix *fix = start();
+    struct client *client = client_open(&fix->http);
+
+    client_send(client, "POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 62\r\n"
+                        "Content-Type: application/x-ndjson\r\n\r\n"
+                        "{\"command\": \"true\"}\n\n{\"comm");
+    fix_wait(&fix->http, n_flying == 1);
+    answer_one(fix, FR_CODE_COUNT);
+    for (int i = 0; i < 20; i++)
+        fix_turn(&fix->http);
+    assert_int_equal(n_submitted, 1);
+    client_send(client, "and\": \"true\"} \r\n{\"command\": \"true\"}");
+    fix_wait(&fix->http, n_flying == 2);
+    answer_one(fix, FR_CODE_COUNT);
+    answer_one(fix, FR_CODE_COUNT);
+    client_expect(client, "{\"index\":2,\"status\":201,");
+    client_close(client);
+    client = client_open(&fix->http);
+    client_send(client, "POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 62\r\n"
+                        "Content-Type: application/x-ndjson\r\n\r\n"
+                        "{\"command\": \"true\"}\n{\"command\": \"true\"}");
+    fix_wait(&fix->http, n_flying == 1);
+    client_close(client);
+    for (int i = 0; i < 50; i++)
+        fix_turn(&fix->http);
+    assert_int_equal(n_submitted, 4);
+    answer_one(fix, FR_CODE_COUNT);
+    api_end(fix);
+}
+
+/* More than is kept waits in the client, as long as the engine takes no more. */
+static void test_many_long_lines(void **state)
+{
+    static char body[JOBS * 1024];
+    struct api_fix *fix = start();
+    size_t len = 0, sent = 0, seen = 0;
+    char head[160];
+
+    for (size_t i = 0; i < JOBS; i++)
+        len += (size_t)sprintf(body + len, "{\"command\": [\"true\", \"%0900zu\"]}\n", i);
+    struct client *client = client_open(&fix->http);
+    snprintf(head, sizeof head,
+             "POST /v1/jobs HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Length: %zu\r\n"
+             "Content-Type: application/x-ndjson\r\n\r\n",
+             len);
+    client_send(client, head);
+    while (!client->ended) {
+        ssize_t n = send(client->fd, body + sent, len - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+        sent += n > 0 ? (size_t)n : 0;
+        if (n_flying == 512 || (n_flying > 0 && sent == len))
+            answer_one(fix, FR_CODE_COUNT);
+        fix_turn(&fix->http);
+        client_poll(client);
+    }
+    assert_int_equal(most_flying, 512);
+    assert_int_equal(n_submitted, JOBS);
+    for (const char *at = client->in; (at = strstr(at, "{\"index\":")); at++, seen++)
+        assert_int_equal(strtoul(at + 9, NULL, 10), seen);
+    assert_int_equal(seen, JOBS);
+    client_close(client);
+    api_end(fix);
+}
+
+/* A line that is too long is one failure, wherever its end is. */
+static void test_long_line(void **state)
+{
+    static char body[2 * 1024 * 1024 + 256];
+    struct api_fix *fix = start();
+
+    for (int ended = 0; ended < 2; ended++) {
+        memset(body, 'x', sizeof body);
+        strcpy(body + sizeof body - 64, ended ? "\n{\"command\": \"true\"}\n" : "");
+        struct client *client = post(fix, "Content-Type: application/x-ndjson\r\n", body);
+        if (ended) {
+            fix_wait(&fix->http, n_flying == 1);
+            answer_one(fix, FR_CODE_COUNT);
+        }
+        client_expect(client, "{\"index\":0,\"status\":413,\"code\":\"too-large\"");
+        client_expect(client, ended ? "{\"index\":1,\"status\":201," : "\r\n0\r\n");
+        assert_null(strstr(client->in, "\"index\":2"));
+        client_close(client);
+    }
+    api_end(fix);
+}
+
+/* Texts of failures take no more memory than is set aside for them. */
+static void test_many_failures(void **state)
+{
+    static char body[40000 * 64];
+    struct api_fix *fix = start();
+    size_t len = 0, with = 0, without = 0;
+
+    for (size_t i = 0; i < 40000; i++)
+        len += (size_t)sprintf(body + len, "{\"nonsense\": 1, \"rubbish\": %zu}\n", i);
+    struct client *client = post(fix, "Content-Type: application/x-ndjson\r\n", body);
+    char *rest = client->in;
+    while (!strstr(client->in, "\r\n0\r\n\r\n")) {
+        fix_turn(&fix->http);
+        client_poll(client);
+        if (client->ended)
+            fail_msg("ended with: %.400s", client->in);
+        for (char *end; (end = strstr(rest, "}\n")); rest = end + 2) {
+            *end = '\0';
+            with += strstr(rest, "/nonsense") != NULL;
+            without +=
+                strstr(rest, "\"code\":\"unknown-field\"") && strstr(rest, "\"errors\":[]");
+        }
+        /* Keep what is not a whole line yet. */
+        client->len -= (size_t)(rest - client->in);
+        memmove(client->in, rest, client->len + 1);
+        rest = client->in;
+    }
+    assert_true(with > 1000);
+    assert_true(without > 1000);
+    client_close(client);
+    api_end(fix);
+}
+
 static void test_list(void **state)
 {
     struct api_fix *fix = start();
@@ -264,6 +386,10 @@ int main(void)
         cmocka_unit_test(test_dry_run),
         cmocka_unit_test(test_wait),
         cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_lines_as_they_come),
+        cmocka_unit_test(test_many_long_lines),
+        cmocka_unit_test(test_long_line),
+        cmocka_unit_test(test_many_failures),
         cmocka_unit_test(test_list),
         cmocka_unit_test(test_leaving),
     };
