@@ -134,8 +134,10 @@ static void test_output_to_a_file(void **state)
     char f58[FR_FLUID_TEXT];
     struct job_record *record;
 
-    (void)snprintf(template, sizeof(template), "%s-{{id}}-{{jobid.dec}}-{{name}}-{{size}}",
-                   harness_path("out"));
+    bool knows_size = harness_is_since(70); /* {{size}}, as a tag of Flux */
+
+    (void)snprintf(template, sizeof(template), "%s-{{id}}-{{jobid.dec}}-{{name}}-%s",
+                   harness_path("out"), knows_size ? "{{size}}" : "1");
     record = run(h, harness_fields("{s:[sss], s:s}", "command", "sh", "-c",
                                    "echo out; echo err >&2", "output", template));
     (void)snprintf(path, sizeof(path), "%s-%s-%llu-sh-1", harness_path("out"),
@@ -156,6 +158,10 @@ static void test_output_of_tasks_to_files(void **state)
     char err[256];
     char path[256];
 
+    if (!harness_is_since(71)) {
+        print_message("before 0.71 Flux has no files of single tasks\n");
+        skip();
+    }
     (void)snprintf(out, sizeof(out), "%s-{{taskid}}", harness_path("out"));
     (void)snprintf(err, sizeof(err), "%s-{{task.rank}}-{{nope}}", harness_path("err"));
     (void)run(h, harness_fields("{s:[sss], s:s, s:s, s:b, s:i}", "command", "sh", "-c",

@@ -38,6 +38,17 @@ void harness_clean(void)
         (void)nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+bool harness_is_since(int minor)
+{
+    const char *version = fr_flux_version();
+    int major, have;
+
+    if (strcmp(harness_engine_name, "flux") != 0)
+        return true;
+    return version && sscanf(version, "%d.%d", &major, &have) == 2 &&
+           (major > 0 || have >= minor);
+}
+
 bool harness_can_run(const char **ret_why)
 {
     if (strcmp(harness_engine_name, "flux") == 0) {

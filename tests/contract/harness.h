@@ -77,6 +77,9 @@ struct reader {
 /* Which engine the suite runs against. */
 extern const char *harness_engine_name;
 
+/* Whether the engine is local, or a Flux of at least version 0.minor. */
+bool harness_is_since(int minor);
+
 /* Whether that engine can run here; else why not. */
 bool harness_can_run(const char **ret_why);
 

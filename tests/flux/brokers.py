@@ -52,7 +52,7 @@ class Broker:
         self.args = list(args)
         if config:
             (self.folder / "flux.toml").write_text(config)
-            self.args += [f"--config-path={self.folder}"]
+            self.args += [f"-o,-c{self.folder}"]
         self.socket = f"/tmp/fr-{os.getpid()}-{id(self) & 0xFFFFFF:x}"
         self.uri = f"local://{self.socket}"
         self.process = None
@@ -71,7 +71,7 @@ class Broker:
             command += [f"--test-size={self.size}"]
         else:
             # With several, each has its own: the first one's is told below.
-            command += [f"--setattr=local-uri={self.uri}"]
+            command += [f"-o,-Slocal-uri={self.uri}"]
         command += ["sh", "-c", 'echo "$FLUX_URI" >"$0.new"; mv "$0.new" "$0"; read stop',
                     str(ready)]  # fmt: skip
         self.process = subprocess.Popen(

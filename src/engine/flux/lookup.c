@@ -121,6 +121,14 @@ static int put_json(const char *data, size_t len, void *arg)
     return 0;
 }
 
+/* Before 0.65 the job manager's own log had annotations too, which are never stored. */
+static bool is_stored(const json_t *event)
+{
+    const char *name = json_string_value(json_object_get(event, "name"));
+
+    return !name || strcmp(name, "annotations") != 0;
+}
+
 /* The log as RFC 18 has it: a line for each event. 0 or -ENOMEM. */
 static int format_log(const json_t *events, char **ret)
 {
@@ -130,6 +138,8 @@ static int format_log(const json_t *events, char **ret)
     int rc = 0;
 
     json_array_foreach (events, i, event) {
+        if (!is_stored(event))
+            continue;
         if (json_dump_callback(event, put_json, &text, JSON_COMPACT) < 0)
             rc = -ENOMEM;
         fr_buf_putc(&text, '\n');
