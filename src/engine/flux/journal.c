@@ -5,12 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/util.h"
+#include "engine/flux/scan.h"
 #include "engine/flux/thread.h"
 
-/* Bytes of one job's events; a response cannot be larger by much. */
-#define TEXTS_MAX ((size_t)256 << 20)
 /* Jobs of the backlog that are told together. */
 #define TOGETHER 8
 /* How long the backlog waits for annotations. */
@@ -21,88 +19,137 @@ static const char no_memory[] = "There is no memory to read Flux's journal of jo
 FR_DEFINE_CLEANUP(json_t *, json, json_decref);
 FR_DEFINE_CLEANUP(flux_future_t *, future, flux_future_destroy);
 
-static int put_json(const char *data, size_t len, void *arg)
+/* An event's name where it stands, or NULL. Ends its text: what follows must have been read. */
+static const char *end_name(struct fr_flux_span span)
 {
-    fr_buf_put(arg, data, len);
-    return 0;
+    if (!span.at || span.len < 2 || *span.at != '"')
+        return NULL;
+    span.at[span.len - 1] = '\0';
+    if (!memchr(span.at, '\\', span.len))
+        return span.at + 1;
+    /* Never seen yet, but a plugin of Flux may name events as it likes. */
+    span.at[span.len - 1] = '"';
+    _cleanup_(fr_cleanup_json) json_t *json =
+        json_loadb(span.at, span.len, JSON_DECODE_ANY, NULL);
+    if (!json)
+        return NULL;
+    memcpy(span.at, json_string_value(json), strlen(json_string_value(json)) + 1);
+    return span.at; /* it never becomes longer */
 }
 
-/* Where an event's texts are while the buffer that holds them still grows. */
-struct places {
-    size_t name, context;
-};
-
-FR_DEFINE_CLEANUP(struct places *, places, free);
-
-static int read_event(const json_t *json, struct fr_event *event, struct places *places,
-                      struct fr_buf *texts)
+/* Reads an event out of its text, which is cut up. */
+static int read_event(struct fr_flux_span text, struct fr_event *event)
 {
-    const json_t *timestamp = json_object_get(json, "timestamp");
-    const json_t *context = json_object_get(json, "context");
-    const char *name = json_string_value(json_object_get(json, "name"));
+    struct fr_flux_scan scan = fr_flux_scan_begin(text);
+    struct fr_flux_span key, value, name = {0}, context = {0}, timestamp = {0};
 
-    if (!json_is_number(timestamp) || !name)
-        return -EPROTO;
-    event->timestamp = json_number_value(timestamp);
-    places->name = texts->len;
-    fr_buf_put(texts, name, strlen(name) + 1);
-    if (json_is_object(context)) {
-        places->context = texts->len;
-        if (json_dump_callback(context, put_json, texts, JSON_COMPACT) < 0)
-            return -ENOMEM;
-        fr_buf_putc(texts, '\0');
+    while (fr_flux_scan_next(&scan, &key, &value)) {
+        if (fr_flux_span_is(key, "name"))
+            name = value;
+        else if (fr_flux_span_is(key, "context"))
+            context = value;
+        else if (fr_flux_span_is(key, "timestamp"))
+            timestamp = value;
     }
-    return fr_buf_status(texts);
+    if (scan.failed || !timestamp.at || !(*timestamp.at >= '0' && *timestamp.at <= '9'))
+        return -EPROTO;
+    event->timestamp = strtod(timestamp.at, NULL);
+    event->name = end_name(name);
+    if (context.at && *context.at == '{') {
+        context.at[context.len] = '\0';
+        event->context = context.at;
+    }
+    return event->name ? 0 : -EPROTO;
 }
 
-static int read_events(const json_t *array, struct fr_flux_entry *news)
+static size_t count_elements(struct fr_flux_span array)
 {
-    struct fr_buf texts = FR_BUF_INIT(TEXTS_MAX);
-    size_t count = json_array_size(array), len;
-    _cleanup_(fr_cleanup_places) struct places *places = calloc(count + 1, sizeof *places);
+    struct fr_flux_scan scan = fr_flux_scan_begin(array);
+    struct fr_flux_span value;
+    size_t count = 0;
+
+    while (fr_flux_scan_next(&scan, NULL, &value))
+        count++;
+    return count;
+}
+
+/* The events keep to a copy of their text, in which names and contexts are ended in place. */
+static int read_events(struct fr_flux_span array, struct fr_flux_entry *news)
+{
+    size_t count = count_elements(array), i = 0;
+    struct fr_flux_span value, texts = {malloc(array.len + 1), array.len};
     int rc = 0;
 
+    news->texts = texts.at;
     news->events = calloc(count + 1, sizeof *news->events);
-    if (!news->events || !places)
+    if (!news->events || !texts.at)
         return -ENOMEM;
-    for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = read_event(json_array_get(array, i), &news->events[i], &places[i], &texts);
-    if (rc == 0)
-        rc = fr_buf_take(&texts, &news->texts, &len);
-    fr_buf_done(&texts);
-    if (rc < 0)
-        return rc;
-    for (size_t i = 0; i < count; i++) {
-        news->events[i].name = news->texts + places[i].name;
-        if (places[i].context > 0) /* 0 is always a name */
-            news->events[i].context = news->texts + places[i].context;
-    }
+    memcpy(texts.at, array.at, array.len);
+    texts.at[array.len] = '\0';
+    struct fr_flux_scan scan = fr_flux_scan_begin(texts);
+    while (rc == 0 && i < count && fr_flux_scan_next(&scan, NULL, &value))
+        rc = read_event(value, &news->events[i++]);
     news->entry.nevents = count;
     news->entry.events = news->events;
+    return scan.failed || i < count ? -EPROTO : rc;
+}
+
+/* What a response of the journal is made of; spans are empty where a member is not there. */
+struct response {
+    struct fr_flux_span id, events, jobspec, R;
+};
+
+static int read_members(const char *text, struct response *ret)
+{
+    /* The text is the message's and is not written to: spans are never const. */
+    struct fr_flux_span whole = {(char *)text, strlen(text)}, key, value;
+    struct fr_flux_scan scan = fr_flux_scan_begin(whole);
+
+    while (fr_flux_scan_next(&scan, &key, &value)) {
+        if (fr_flux_span_is(key, "id"))
+            ret->id = value;
+        else if (fr_flux_span_is(key, "events"))
+            ret->events = value;
+        else if (fr_flux_span_is(key, "jobspec"))
+            ret->jobspec = value;
+        else if (fr_flux_span_is(key, "R"))
+            ret->R = value;
+    }
+    if (scan.failed || !ret->id.at || !ret->events.at || *ret->events.at != '[')
+        return -EPROTO;
     return 0;
 }
 
-/*
- * A jobspec or R that cannot be understood here is left out: the job is there all the same.
- * json's reference is given away whole, with nothing else left that points into it.
- */
-static int read_extras(json_t *root, struct fr_flux_entry *news)
+/* NULL if the text cannot be understood, or is not there. 0 or -ENOMEM. */
+static int load(struct fr_flux_span text, json_t **ret)
 {
-    json_t *jobspec = json_incref(json_object_get(root, "jobspec"));
-    const json_t *R = json_object_get(root, "R");
-    int rc = 0;
+    json_error_t error;
 
-    (void)json_object_del(root, "jobspec");
-    if (jobspec)
+    *ret = text.at ? json_loadb(text.at, text.len, 0, &error) : NULL;
+    if (text.at && !*ret && json_error_code(&error) == json_error_out_of_memory)
+        return -ENOMEM;
+    return 0;
+}
+
+/* A jobspec or R that cannot be understood here is left out: the job is there all the same. */
+static int read_extras(const struct response *response, struct fr_flux_entry *news)
+{
+    _cleanup_(fr_cleanup_json) json_t *R = NULL;
+    json_t *jobspec;
+    int rc = load(response->jobspec, &jobspec);
+
+    if (rc == 0 && jobspec)
         rc = fr_jobspec_create(jobspec, &news->jobspec, NULL);
-    if (rc != -ENOMEM && R)
+    if (rc != -ENOMEM)
+        rc = load(response->R, &R);
+    if (rc == 0 && R)
         rc = fr_rset_parse(R, &news->R, NULL);
     news->entry.jobspec = news->jobspec;
     news->entry.R = news->R;
     return rc == -ENOMEM ? rc : 0;
 }
 
-static int read_entry(json_t *root, json_int_t id, struct fr_flux_entry **ret)
+static int read_entry(const struct response *response, uint64_t id, struct fr_flux_entry **ret)
 {
     struct fr_flux_entry *news = calloc(1, sizeof *news);
     int rc;
@@ -110,10 +157,10 @@ static int read_entry(json_t *root, json_int_t id, struct fr_flux_entry **ret)
     if (!news)
         return -ENOMEM;
     news->item.kind = FR_FLUX_ENTRY;
-    news->entry.id = (uint64_t)id;
-    rc = read_events(json_object_get(root, "events"), news);
+    news->entry.id = id;
+    rc = read_events(response->events, news);
     if (rc == 0)
-        rc = read_extras(root, news);
+        rc = read_extras(response, news);
     if (rc < 0) {
         fr_flux_item_free(&news->item);
         return rc;
@@ -170,15 +217,19 @@ static void tell_annotations(struct fr_flux_thread *thread, const json_t *job)
 {
     json_int_t id = json_integer_value(json_object_get(job, "id"));
     json_t *annotations = json_object_get(job, "annotations");
-    _cleanup_(fr_cleanup_json) json_t *event = NULL;
+    _cleanup_(fr_cleanup_json) json_t *events = NULL;
+    _cleanup_(fr_cleanup_str) char *text = NULL;
+    struct response response = {0};
     struct fr_flux_entry *news;
 
     if (!is_lacking(thread, (uint64_t)id, annotations))
         return;
-    event = json_pack("{s:[{s:f s:s s:{s:O}}]}", "events", "timestamp",
-                      flux_reactor_now(thread->reactor), "name", "annotations", "context",
-                      "annotations", annotations);
-    if (!event || read_entry(event, id, &news) < 0) {
+    events = json_pack("[{s:f s:s s:{s:O}}]", "timestamp", flux_reactor_now(thread->reactor),
+                       "name", "annotations", "context", "annotations", annotations);
+    text = events ? json_dumps(events, JSON_COMPACT) : NULL;
+    if (text)
+        response.events = (struct fr_flux_span){text, strlen(text)};
+    if (!text || read_entry(&response, (uint64_t)id, &news) < 0) {
         fr_flux_give_up(thread, false, no_memory);
         return;
     }
@@ -221,16 +272,17 @@ static int complete_backlog(struct fr_flux_thread *thread)
 /* One response of the journal: a job and its events, or the mark that the backlog is over. */
 static int read_response(struct fr_flux_thread *thread, const char *text)
 {
-    /* Parsed anew rather than taken from the message, whose tree would be shared. */
-    _cleanup_(fr_cleanup_json) json_t *root = json_loads(text, 0, NULL);
-    const json_t *id = json_object_get(root, "id");
+    struct response response = {0};
     struct fr_flux_entry *news;
+    uint64_t id;
+    int rc = read_members(text, &response);
 
-    if (!json_is_integer(id) || !json_is_array(json_object_get(root, "events")))
-        return -EPROTO;
-    if ((uint64_t)json_integer_value(id) == FLUX_JOBID_ANY)
+    if (rc < 0)
+        return rc;
+    id = *response.id.at == '-' ? FLUX_JOBID_ANY : strtoull(response.id.at, NULL, 10);
+    if (id == FLUX_JOBID_ANY)
         return complete_backlog(thread);
-    int rc = read_entry(root, json_integer_value(id), &news);
+    rc = read_entry(&response, id, &news);
     return rc < 0 ? rc : fr_flux_numbers_tell(thread, news);
 }
 
