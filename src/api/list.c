@@ -107,6 +107,8 @@ static void put_end(struct listing *listing)
         return;
     fr_buf_printf(&listing->body, ",\"cursor\":\"%s\",\"next\":", selection->cursor);
     fr_buf_put_json_string(&listing->body, selection->next[0] ? selection->next : NULL);
+    if (selection->counted)
+        fr_buf_printf(&listing->body, ",\"total\":%zu", selection->total);
     fr_buf_puts(&listing->body, "}\n");
 }
 

@@ -56,6 +56,8 @@ static const struct fr_param list_params[] = {
     {"sort", FR_PARAM_TEXT, "The job's field to sort by; with - before it, backwards."},
     {"fields", FR_PARAM_TEXT, "Only these fields of each job, separated by commas."},
     {"page", FR_PARAM_TEXT, "The page that next of an earlier one named."},
+    {"start", FR_PARAM_COUNT,
+     "Jobs to pass over, in place of page: total then says how many match, and next is null."},
     WAIT_PARAMS,
     {"all", FR_PARAM_BOOL, "With wait: when all jobs got there, not just one."},
 };

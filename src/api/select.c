@@ -24,6 +24,8 @@ struct wanted {
     fr_order_f order; /* NULL: the table's own */
     bool backwards;
     size_t limit;
+    bool has_start; /* pages by number: all that match are counted */
+    size_t start;
     bool has_page;
     struct fr_page page;
 };
@@ -114,7 +116,12 @@ static int read_wanted(struct fr_req *req, bool whole, struct wanted *wanted,
                         "limit must be at most %d, not %ld", LIMIT_MAX, limit);
     if (rc == 0 && fields)
         rc = read_fields(fields, ret, problems);
+    wanted->has_start = fr_req_query(req, "start");
+    wanted->start = (size_t)fr_param_count(req, "start", 0);
     wanted->has_page = fr_req_query(req, "page");
+    if (wanted->has_start && wanted->has_page)
+        fr_problems_add(problems, FR_CODE_INVALID, "?start",
+                        "start and page are two ways to page: leave one out");
     if (wanted->has_page && fr_page_read(req, &wanted->page, &err) < 0)
         fr_problems_add(problems, err.code, "?page", "%s", err.text);
     return rc;
@@ -194,12 +201,22 @@ static int find(const struct fr_table *table, const struct wanted *wanted, struc
 {
     const struct fr_filter *filter = &wanted->filter;
 
-    if (!filter->ids && !wanted->order)
+    if (!filter->ids && !wanted->order && !wanted->has_start)
         return find_in_order(table, wanted, found) ? 0 : -ENOMEM;
     bool ok = filter->ids ? find_by_ids(table, filter, found) : find_all(table, filter, found);
     if (!ok)
         return -ENOMEM;
     return sort(found, wanted) ? 0 : -ESTALE;
+}
+
+/* Drops the jobs before start. */
+static void pass_over(struct found *found, size_t start)
+{
+    size_t left = start < found->count ? found->count - start : 0;
+
+    if (left)
+        memmove(found->jobs, found->jobs + start, left * sizeof *found->jobs);
+    found->count = left;
 }
 
 /* Keeps the ids, and what the next page begins after. 0 or -ENOMEM. */
@@ -220,7 +237,7 @@ static int keep(struct fr_req *req, const struct wanted *wanted, const struct fo
         memcpy(ret->cursor, wanted->page.cursor, sizeof ret->cursor);
     else
         (void)fr_hub_cursor(hub, fr_hub_seq(hub), ret->cursor);
-    if (ret->count == 0 || found->count == ret->count)
+    if (ret->count == 0 || found->count == ret->count || wanted->has_start)
         return 0;
     memcpy(page.cursor, ret->cursor, sizeof page.cursor);
     page.place = fr_table_place(found->jobs[ret->count - 1]);
@@ -251,6 +268,10 @@ bool fr_select_jobs(struct fr_req *req, bool whole, struct fr_selection *ret)
     bool valid = problems.count == 0 && problems.left_out == 0;
     if (rc == 0 && valid)
         rc = find(table, &wanted, &found);
+    ret->counted = wanted.has_start;
+    ret->total = found.count;
+    if (wanted.has_start)
+        pass_over(&found, wanted.start);
     if (rc == 0 && valid)
         rc = keep(req, &wanted, &found, ret);
     if (!valid)

@@ -16,6 +16,8 @@
 struct fr_selection {
     uint64_t *ids; /* in the order of the list; owned */
     size_t count;
+    bool counted;                /* the query has start: total is known */
+    size_t total;                /* of all that match, on whatever page */
     char cursor[FR_CURSOR_TEXT]; /* of the first page */
     char next[FR_PAGE_TEXT];     /* the page that follows, or "" */
     char *field_text;            /* owned; what fields point into */

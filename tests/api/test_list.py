@@ -50,6 +50,22 @@ def test_pages_show_each_job_once(daemon, jobs):
     assert len(cursors) == 1
 
 
+def test_places_in_the_list_by_number(daemon, jobs):
+    for params in ({}, {"sort": "-name"}, {"ids": ",".join(jobs)}):
+        whole = ids_of(daemon.get("/v1/jobs", params=params))
+        for start in (0, 1, 10, len(whole) - 1, len(whole), len(whole) + 5, 1000000000):
+            reply = daemon.get("/v1/jobs", params={**params, "start": start, "limit": 3})
+            assert ids_of(reply) == whole[start : start + 3]
+            assert reply.json()["total"] == len(whole)
+            assert reply.json()["next"] is None
+    some = daemon.get("/v1/jobs", params={"name": "kind0-*", "start": 2, "limit": 0}).json()
+    assert some["jobs"] == [] and some["total"] == 9
+    assert "total" not in daemon.get("/v1/jobs").json()
+    page = daemon.get("/v1/jobs", params={"limit": 3}).json()["next"]
+    check_problem(daemon.get("/v1/jobs", params={"start": -1}), 400, "invalid")
+    check_problem(daemon.get("/v1/jobs", params={"start": 1, "page": page}), 400, "invalid")
+
+
 def test_pages_of_a_sorted_list(daemon, jobs):
     for sort in ("name", "-name", "id", "-t_submit"):
         seen, page = [], None
