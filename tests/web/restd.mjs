@@ -3,7 +3,7 @@
 //
 // FLUX_RESTD   the daemon's binary (default: build/flux-restd)
 // CHROMIUM     the browser (default: /usr/bin/chromium)
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -25,8 +25,8 @@ async function freePort() {
     return port;
 }
 
-export async function until(what, condition) {
-    const deadline = Date.now() + LIMIT;
+export async function until(what, condition, limit = LIMIT) {
+    const deadline = Date.now() + limit;
     for (;;) {
         const value = await condition();
         if (value) return value;
@@ -35,12 +35,12 @@ export async function until(what, condition) {
     }
 }
 
-/** One flux-restd on the local engine, which can be killed and started again in its place. */
+/** One flux-restd, on the local engine unless the words for another are given, which can be killed and started again in its place. */
 export class Daemon {
-    constructor(env = {}, args = []) {
+    constructor(env = {}, engine = ["--engine", "local"]) {
         this.folder = mkdtempSync(join(tmpdir(), "restd-web-"));
         this.env = env;
-        this.args = args;
+        this.engine = engine;
         this.headers = {};
     }
 
@@ -48,8 +48,8 @@ export class Daemon {
         this.port ??= await freePort();
         this.url = `http://127.0.0.1:${this.port}`;
         const kept = Object.fromEntries(Object.entries(process.env).filter(([k]) => !k.startsWith("FLUX_")));
-        const words = ["--engine", "local", "--listen", `127.0.0.1:${this.port}`, "--state-dir", join(this.folder, "state")];
-        this.process = spawn(binary, [...words, ...this.args], {
+        const words = [...this.engine, "--listen", `127.0.0.1:${this.port}`, "--state-dir", join(this.folder, "state")];
+        this.process = spawn(binary, words, {
             env: { ...kept, ...this.env },
             cwd: this.folder,
             stdio: ["ignore", "ignore", "pipe"],
@@ -62,6 +62,15 @@ export class Daemon {
             return fetch(`${this.url}/readyz`).then((r) => r.ok, () => false);
         });
         return this;
+    }
+
+    /** Puts so many jobs that have ended into the store; before the start. */
+    fill(count) {
+        const state = join(this.folder, "state");
+        mkdirSync(state, { mode: 0o700, recursive: true });
+        const program = join(dirname(binary), "tests/bench/fill_store");
+        const { status, stderr } = spawnSync(program, [state, String(count)], { encoding: "utf8" });
+        if (status !== 0) throw new Error(`fill_store: ${stderr}`);
     }
 
     async stop(signal = "SIGTERM") {

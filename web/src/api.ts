@@ -235,9 +235,3 @@ export function openapi(): Promise<OpenAPI> {
     });
     return document_;
 }
-
-/** Whether there is a call, such as ("get", "/v1/stats"), and it takes a query parameter. */
-export async function can(method: string, path: string, param?: string): Promise<boolean> {
-    const operation = (await openapi()).paths[path]?.[method];
-    return !!operation && (!param || !!operation.parameters?.some((p) => p.name === param));
-}

@@ -23,7 +23,7 @@ function Runtime({ job }: { job: Job }) {
 const text = (value: unknown) => (value === "" || value === undefined || value === null ? "–" : String(value));
 
 export const COLUMNS: Column[] = [
-    { key: "status", title: "Status", width: "8.5rem", sort: "state", show: (job) => <Badge job={job} /> },
+    { key: "status", title: "Status", width: "7.5rem", sort: "state", show: (job) => <Badge job={job} /> },
     {
         key: "id",
         title: "Job",
@@ -35,10 +35,10 @@ export const COLUMNS: Column[] = [
             </a>
         ),
     },
-    { key: "name", title: "Name", width: "minmax(7rem, 2fr)", sort: "name", show: (job) => <bdi>{job.name}</bdi> },
+    { key: "name", title: "Name", width: "minmax(5rem, 2fr)", sort: "name", show: (job) => <bdi>{job.name}</bdi> },
     { key: "user", title: "User", width: "minmax(5rem, 7rem)", sort: "username", show: (job) => <bdi>{text(job.username)}</bdi> },
     { key: "submitted", title: "Submitted", width: "7.5rem", sort: "t_submit", show: (job) => <Time at={job.t_submit} /> },
-    { key: "runtime", title: "Ran for", width: "5.5rem", number: true, show: (job) => <Runtime job={job} /> },
+    { key: "runtime", title: "Ran for", width: "5.25rem", number: true, show: (job) => <Runtime job={job} /> },
     { key: "tasks", title: "Tasks", width: "5rem", sort: "ntasks", number: true, show: (job) => text(job.ntasks) },
     { key: "cores", title: "Cores", width: "5rem", sort: "ncores", number: true, show: (job) => text(job.ncores) },
     { key: "where", title: "Where", width: "minmax(6rem, 1fr)", sort: "nodelist", show: (job) => <bdi>{text(job.nodelist)}</bdi> },

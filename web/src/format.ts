@@ -117,11 +117,5 @@ export function story(job: Job, now: number): string {
     }
 }
 
-
-/** The order of ids as numbers: F58's digits stand in the order of their characters. */
-export function compareIds(a: string, b: string): number {
-    return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
-}
-
 const quote = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 export { quote as shellQuote };

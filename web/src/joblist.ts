@@ -1,163 +1,145 @@
 // SPDX-License-Identifier: LGPL-3.0-only
-// The jobs that a filter finds, in an order, kept up to date from the event stream. The server
-// pages and filters; what an event says of a job is only that it changed, and the changed ones
-// are asked for together, with the filter, so that there is one opinion on what matches.
-import { get, query, type Job, type JobEvent } from "./api";
-import { compareIds } from "./format";
-import { throttled } from "./state";
+// The jobs that a filter finds, in an order: how many there are, and those of them that are in
+// sight. The server filters, sorts and pages; of its list a window is kept here. What an event
+// says of a job is only that the list may have changed: then the window is asked for anew, and
+// all else is forgotten, so that there is one opinion on what stands where.
+import { get, query, type Job } from "./api";
 
 export type Filter = Partial<Record<"state" | "result" | "name" | "user" | "queue" | "since" | "until" | "q", string>>;
+export type Chosen = Pick<Job, "jobid" | "name" | "state">;
 
-const BATCH = 150; // ids in an address
 const FIELDS =
     "jobid,name,username,queue,urgency,priority,command,state,result,returncode,waitstatus,exception," +
     "t_submit,t_run,t_cleanup,t_inactive,duration,runtime,ntasks,ncores,nnodes,nodelist,why";
+const MARGIN = 60; // rows asked for above and below those in sight
+const KEPT = 2000; // rows in memory, besides those in sight
+const PAGE = 10_000; // the most that the server gives at once
+const BUSY = 8; // a list that takes long is asked for less often: for an eighth of the time
 
-const STATES = ["NEW", "DEPEND", "PRIORITY", "SCHED", "RUN", "CLEANUP", "INACTIVE"];
-const RESULTS = ["", "COMPLETED", "FAILED", "CANCELED", "TIMEOUT"];
-
-function keyOf(job: Job, field: string): string | number {
-    if (field === "state") return STATES.indexOf(job.state);
-    if (field === "jobid") return ""; // its order is not that of texts
-    if (field === "result") return RESULTS.indexOf(job.result);
-    const value = (job as unknown as Record<string, unknown>)[field];
-    return typeof value === "number" || typeof value === "string" ? value : "";
-}
-
-function compareKeys(a: string | number, b: string | number): number {
-    if (typeof a !== typeof b) return typeof a === "string" ? -1 : 1; // "": not known yet
-    return a < b ? -1 : a > b ? 1 : 0;
-}
-
-/** sort: a field, with "-" before it backwards. */
-export function comparison(sort: string): (a: Job, b: Job) => number {
-    const field = sort.replace(/^-/, "");
-    const sign = sort.startsWith("-") ? -1 : 1;
-    return (a, b) => sign * (compareKeys(keyOf(a, field), keyOf(b, field)) || compareIds(a.jobid, b.jobid));
+interface Reply<T> {
+    jobs: T[];
+    total: number;
 }
 
 export class JobList {
-    rows: Job[] = [];
-    /** Whether more follow on the server. */
-    more = false;
-    loading = true;
+    /** How many match; null: not known yet. */
+    total: number | null = null;
     error: Error | null = null;
+    loading = true;
 
-    private known = new Map<string, Job>();
-    private next: string | null = null;
-    private dirty = new Set<string>();
-    private fetching = false;
-    private compare: (a: Job, b: Job) => number;
+    private rows = new Map<number, Job>();
+    private sight = { first: 0, last: 40 };
+    private stale = true; // something changed since the rows were asked for
+    private asking = false;
+    private again: ReturnType<typeof setTimeout> | undefined;
+    private notBefore = 0;
     private stopped = new AbortController();
-    private generation = 0;
-    private changedSoon = throttled(() => void this.fetchChanged(), 300);
 
     constructor(
         private filter: Filter,
         private sort: string,
         private onChange: () => void,
-        /** Jobs in a page. */
-        private limit = 2000,
+        /** Rows that are kept up to date whatever is in sight. */
+        private least = 40,
     ) {
-        this.compare = comparison(sort);
+        this.sight.last = least;
     }
 
     stop(): void {
         this.stopped.abort();
-        this.changedSoon.stop();
+        clearTimeout(this.again);
     }
 
-    events(events: JobEvent[]): void {
-        for (const event of events) this.dirty.add(event.jobid);
-        if (!this.loading) this.changedSoon();
+    row(index: number): Job | undefined {
+        return this.rows.get(index);
     }
 
-    async load(): Promise<void> {
-        const generation = ++this.generation;
-        this.loading = true;
-        this.onChange();
-        try {
-            const fresh = new Map<string, Job>();
-            const next = await this.page(null, fresh);
-            if (generation !== this.generation) return;
-            this.known = fresh;
-            this.next = next;
-            this.error = null;
-        } catch (error) {
-            if (generation !== this.generation || this.stopped.signal.aborted) return;
-            this.error = error as Error;
+    /** Something happened: what is known may be old. */
+    changed(): void {
+        this.stale = true;
+        this.soon();
+    }
+
+    /** Asks for what is in sight now, whatever is known. */
+    load(): void {
+        this.stale = true;
+        this.notBefore = 0;
+        this.soon();
+    }
+
+    look(first: number, last: number): void {
+        this.sight = { first, last: Math.max(last, first + 1) };
+        if (this.missing()) {
+            this.notBefore = 0;
+            this.soon();
         }
-        this.settle();
     }
 
-    async loadMore(): Promise<void> {
-        if (this.loading || !this.next) return;
-        const generation = ++this.generation;
-        this.loading = true;
-        this.onChange();
-        try {
-            const next = await this.page(this.next, this.known);
-            if (generation !== this.generation) return;
-            this.next = next;
-            this.error = null;
-        } catch (error) {
-            if (generation !== this.generation || this.stopped.signal.aborted) return;
-            this.error = error as Error;
-        }
-        this.settle();
+    private missing(): boolean {
+        const end = Math.min(this.sight.last, this.total ?? this.sight.last);
+        for (let i = this.sight.first; i < end; i++) if (!this.rows.has(i)) return true;
+        return false;
     }
 
-    private settle(): void {
-        this.loading = false;
-        this.order();
-        if (this.dirty.size) this.changedSoon();
+    private soon(): void {
+        if (this.asking || this.stopped.signal.aborted) return;
+        clearTimeout(this.again);
+        this.again = setTimeout(() => void this.ask(), Math.max(0, this.notBefore - performance.now()));
     }
 
-    private async ask(extra: Record<string, string | undefined>): Promise<{ jobs: Job[]; next?: string | null }> {
-        const params: Record<string, string | undefined> = { user: "all", ...this.filter, ...extra };
+    private fetch<T>(extra: Record<string, string>): Promise<Reply<T>> {
+        const params = { user: "all", ...this.filter, sort: this.sort, ...extra };
         return get(`/v1/jobs${query(params)}`, this.stopped.signal);
     }
 
-    private async page(token: string | null, into: Map<string, Job>): Promise<string | null> {
-        const reply = await this.ask({ limit: String(this.limit), sort: this.sort, fields: FIELDS, page: token ?? undefined });
-        for (const job of reply.jobs) into.set(job.jobid, job);
-        return reply.next ?? null;
-    }
-
-    /** Asks for what changed; what does not come back does not match any more. */
-    private async fetchChanged(): Promise<void> {
-        if (this.fetching || this.loading) return;
-        this.fetching = true;
+    private async ask(): Promise<void> {
+        const begun = performance.now();
+        const start = Math.max(0, this.sight.first - MARGIN);
+        const limit = Math.max(this.sight.last + MARGIN - start, this.least);
+        this.asking = true;
+        this.loading = this.total === null;
+        const fresh = this.stale;
+        this.stale = false;
         try {
-            while (this.dirty.size && !this.loading) {
-                const batch = [...this.dirty].slice(0, BATCH);
-                for (const id of batch) this.dirty.delete(id);
-                await this.fetchBatch(batch).catch((error) => {
-                    for (const id of batch) this.dirty.add(id);
-                    throw error;
-                });
-            }
-        } catch {
-            // The connection is gone: asked again with the next event, or when it is back.
-            if (!this.stopped.signal.aborted) setTimeout(this.changedSoon, 2000);
+            const { jobs, total } = await this.fetch<Job>({ start: String(start), limit: String(limit), fields: FIELDS });
+            // Rows of before stand elsewhere now, or are too many.
+            if (fresh || total !== this.total || this.rows.size > KEPT) this.rows = new Map();
+            jobs.forEach((job, i) => this.rows.set(start + i, job));
+            this.total = total;
+            this.error = null;
+        } catch (error) {
+            if (this.stopped.signal.aborted) return;
+            this.stale = true;
+            this.error = error as Error;
         }
-        this.fetching = false;
-        this.order();
+        this.asking = false;
+        this.loading = false;
+        const end = performance.now();
+        this.notBefore = end + Math.max(300, BUSY * (end - begun));
+        if (this.error) this.notBefore = end + 3000;
+        this.onChange();
+        if (this.stale || this.missing()) {
+            if (!this.stale) this.notBefore = 0; // scrolled on meanwhile
+            this.soon();
+        }
     }
 
-    private async fetchBatch(batch: string[]): Promise<void> {
-        const ids = batch.map((id) => id.replace(/^ƒ/, "f")).join(",");
-        const { jobs } = await this.ask({ ids, limit: String(batch.length), fields: FIELDS });
-        const last = this.next ? this.rows[this.rows.length - 1] : undefined;
-        for (const id of batch) this.known.delete(id);
-        for (const job of jobs)
-            // Beyond the last one that was loaded it comes with its own page.
-            if (!last || this.compare(job, last) <= 0) this.known.set(job.jobid, job);
-    }
-
-    private order(): void {
-        this.more = this.next !== null;
-        this.rows = [...this.known.values()].sort(this.compare);
-        if (!this.stopped.signal.aborted) this.onChange();
+    /** Names, ids and states from one row to another, in sight or not. */
+    async range(from: number, to: number): Promise<Chosen[]> {
+        const chosen: Chosen[] = [];
+        for (let at = from; at <= to; ) {
+            const known = this.rows.get(at);
+            if (known && !this.stale) {
+                chosen.push(known);
+                at++;
+                continue;
+            }
+            const limit = String(Math.min(PAGE, to + 1 - at));
+            const { jobs } = await this.fetch<Chosen>({ start: String(at), limit, fields: "jobid,name,state" });
+            if (!jobs.length) break;
+            for (const job of jobs) chosen.push(job);
+            at += jobs.length;
+        }
+        return chosen;
     }
 }

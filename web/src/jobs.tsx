@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-3.0-only
 // The table of jobs: filters, columns and order are in the address.
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { post, idInPath, type Job } from "./api";
+import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { post, type JobEvent } from "./api";
 import { COLUMNS, NARROW, WIDE } from "./columns";
 import { count, many } from "./format";
-import { JobList, type Filter } from "./joblist";
-import { listen, service } from "./live";
+import { JobList, type Chosen, type Filter } from "./joblist";
+import { listen } from "./live";
 import { address, setParams } from "./route";
 import { useValue, Value } from "./state";
 import { JobTable } from "./table";
@@ -33,14 +33,20 @@ function filterOf(params: URLSearchParams): Filter {
     return filter;
 }
 
-function useJobs(search: string, sort: string): JobList {
+function useJobs(search: string, sort: string, onEvents: (events: JobEvent[]) => void): JobList {
     const [, redraw] = useState({});
     const list = useMemo(
         () => new JobList(filterOf(new URLSearchParams(search)), sort, () => redraw({})),
         [search, sort],
     );
     useEffect(() => {
-        const leave = listen({ events: (events) => list.events(events), anew: () => void list.load() });
+        const leave = listen({
+            events: (events) => {
+                list.changed();
+                onEvents(events);
+            },
+            anew: () => list.load(),
+        });
         return () => {
             leave();
             list.stop();
@@ -69,7 +75,7 @@ function Text(props: { label: string; name: string; value: string; hint?: string
         timer.current = setTimeout(() => setParams({ [props.name]: text }), 300);
     };
     return (
-        <label>
+        <label class={props.search ? "wide" : ""}>
             {props.label}
             <input
                 type={props.search ? "search" : "text"}
@@ -147,45 +153,43 @@ function Columns({ shown }: { shown: string[] }) {
     );
 }
 
-/** Cancels them, a few at a time; gives back how many were asked, and what was refused. */
-async function cancelAll(ids: string[], reason: string): Promise<{ asked: number; refused: string[] }> {
-    const left = [...ids];
-    const refused: string[] = [];
-    let asked = 0;
-    const work = async () => {
-        for (let id = left.pop(); id; id = left.pop())
-            try {
-                await post(`/v1/jobs/${idInPath(id)}/cancel`, reason ? { reason } : {});
-                asked++;
-            } catch (error) {
-                refused.push(`${id}: ${(error as Error).message}`);
-            }
-    };
-    await Promise.all([1, 2, 3, 4].map(work));
-    return { asked, refused };
+const MOST = 1000; // ids that the server takes at once
+
+interface Cancelled {
+    cancelled: number;
+    refused_count: number;
+    refused: { jobid: string; detail: string }[];
 }
 
-function CancelDialog(props: { jobs: Job[]; selected: number; close: () => void; done: () => void }) {
+function CancelDialog(props: { jobs: Chosen[]; ended: number; close: () => void; done: () => void }) {
+    // Those that are asked about: jobs that end meanwhile are refused, and told.
+    const [jobs] = useState(props.jobs);
+    const [ended] = useState(props.ended);
     const [reason, setReason] = useState("");
-    const n = props.jobs.length;
-    const ended = props.selected - n;
+    const n = jobs.length;
     const act = async () => {
-        const { asked, refused } = await cancelAll(
-            props.jobs.map((j) => j.jobid),
-            reason,
-        );
+        let asked = 0;
+        let refused = 0;
+        let first = "";
+        for (let i = 0; i < n; i += MOST) {
+            const ids = jobs.slice(i, i + MOST).map((job) => job.jobid);
+            const reply = await post<Cancelled>("/v1/jobs/cancel", { ids, ...(reason ? { reason } : {}) });
+            asked += reply.cancelled;
+            refused += reply.refused_count;
+            first ||= reply.refused[0] ? `${reply.refused[0].jobid}: ${reply.refused[0].detail}` : "";
+        }
         props.done();
         say(`${many(asked, "job is", "jobs are")} asked to cancel.`);
-        if (refused.length) say(`${many(refused.length, "job was", "jobs were")} not: ${refused[0]}`, true);
+        if (refused) say(`${many(refused, "job was", "jobs were")} not: ${first}`, true);
     };
     return (
         <Ask title={`Cancel ${many(n, "job")}?`} action={`Cancel ${many(n, "job")}`} danger close={props.close} act={act}>
             <p>
                 What they have not finished is lost.
-                {ended > 0 && ` ${many(ended, "selected job")} ended already or ${ended === 1 ? "is" : "are"} not in the list, and will be left alone.`}
+                {ended > 0 && ` ${many(ended, "selected job")} ended already, and will be left alone.`}
             </p>
             <ul class="sample">
-                {props.jobs.slice(0, 5).map((job) => (
+                {jobs.slice(0, 5).map((job) => (
                     <li>
                         {job.jobid} <bdi>{job.name}</bdi>
                     </li>
@@ -204,35 +208,33 @@ const media = matchMedia("(max-width: 640px)");
 const narrow = new Value(media.matches);
 media.addEventListener("change", () => narrow.set(media.matches));
 
-function Counted({ list, filtered }: { list: JobList; filtered: boolean }) {
-    const is = useValue(service);
-    const all = is && !filtered ? Object.values(is.jobs).reduce((a, b) => a + b, 0) : 0;
-    const n = list.rows.length;
-    if (!list.more) return <>{list.loading && !n ? "Loading…" : many(n, "job")}</>;
-    return <>{all > n ? `${count(n)} of ${many(all, "job")} loaded` : `${many(n, "job")} loaded, more follow`}</>;
+/** The jobs that are selected, whether in sight or not, each in its present state. */
+function useSelected() {
+    const [selected, setSelected] = useState(new Map<string, Chosen>());
+    const onEvents = useCallback((events: JobEvent[]) => {
+        setSelected((old) => {
+            const news = events.filter((e) => old.has(e.jobid) && old.get(e.jobid)!.state !== e.state);
+            if (!news.length) return old;
+            const is = new Map(old);
+            for (const { jobid, state } of news) is.set(jobid, { ...is.get(jobid)!, state });
+            return is;
+        });
+    }, []);
+    return { selected, setSelected, onEvents };
 }
 
 export function JobsPage() {
     const params = new URLSearchParams(useValue(address).search);
     const few = useValue(narrow);
     const sort = params.get("sort") ?? DEFAULT_SORT;
-    const cols = params.get("cols")?.split(",") ?? (few ? NARROW : WIDE);
+    const cols = params.get("cols") ?? (few ? NARROW : WIDE).join(",");
+    const columns = useMemo(() => COLUMNS.filter((c) => cols.split(",").includes(c.key)), [cols]);
     const relevant = new URLSearchParams([...params].filter(([name]) => name !== "sort" && name !== "cols"));
-    const list = useJobs(relevant.toString(), sort);
-    const [selected, setSelected] = useState(new Set<string>());
+    const { selected, setSelected, onEvents } = useSelected();
+    const list = useJobs(relevant.toString(), sort, onEvents);
     const [cancelling, setCancelling] = useState(false);
-    const [toEnd, setToEnd] = useState(false);
-    const chosen = selected.size ? list.rows.filter((j) => selected.has(j.jobid) && j.state !== "INACTIVE") : [];
+    const chosen = useMemo(() => [...selected.values()].filter((j) => j.state !== "INACTIVE"), [selected]);
 
-    useEffect(() => {
-        if (!toEnd || list.loading) return;
-        if (list.more && !list.error) void list.loadMore();
-        else {
-            setToEnd(false);
-            const grid = document.querySelector(".jobs");
-            grid?.scrollTo(0, grid.scrollHeight);
-        }
-    });
     useEffect(() => {
         const onKey = (event: KeyboardEvent) => {
             if (event.key !== "/" || (event.target as Element).closest("input, textarea, select")) return;
@@ -254,13 +256,13 @@ export function JobsPage() {
             <Filters params={params} />
             <div class="row between toolbar">
                 <span id="counted" aria-live="polite">
-                    <Counted list={list} filtered={relevant.size > 0} />
+                    {list.total === null ? "Loading…" : many(list.total, "job")}
                     {selected.size > 0 && `, ${count(selected.size)} selected`}
                 </span>
                 <span class="row">
                     {selected.size > 0 && (
                         <>
-                            <button type="button" onClick={() => setSelected(new Set())}>
+                            <button type="button" onClick={() => setSelected(new Map())}>
                                 Select none
                             </button>
                             <button type="button" class="danger" disabled={!chosen.length} onClick={() => setCancelling(true)}>
@@ -273,37 +275,33 @@ export function JobsPage() {
                             Clear filters
                         </a>
                     )}
-                    <Columns shown={cols} />
+                    <Columns shown={cols.split(",")} />
                 </span>
             </div>
-            {list.error && <Fail error={list.error} again={() => void list.load()} />}
+            {list.error && <Fail error={list.error} again={() => list.load()} />}
             <JobTable
-                rows={list.rows}
-                columns={COLUMNS.filter((c) => cols.includes(c.key))}
+                list={list}
+                columns={columns}
                 sort={sort}
                 onSort={(to) => setParams({ sort: to === DEFAULT_SORT ? "" : to })}
                 selected={selected}
                 onSelect={setSelected}
-                more={list.more && !list.error}
-                loading={list.loading}
-                loadMore={() => void list.loadMore()}
-                toEnd={() => setToEnd(true)}
             />
-            {!list.loading && !list.error && list.rows.length === 0 && (
+            {!list.error && list.total === 0 && (
                 <p class="empty">
                     {relevant.size ? "No job matches these filters." : "There is no job yet. "}
                     {!relevant.size && <a href="/jobs/submit">Submit the first one.</a>}
                 </p>
             )}
             <p class="quiet keys">
-                Keys in the table: arrows move, space selects, shift with arrows selects a range, enter opens, / searches.
+                Keys in the table: arrows move, space selects, shift with arrows selects a range, Ctrl+A all that match, enter opens, / searches.
             </p>
             {cancelling && (
                 <CancelDialog
                     jobs={chosen}
-                    selected={selected.size}
+                    ended={selected.size - chosen.length}
                     close={() => setCancelling(false)}
-                    done={() => setSelected(new Set())}
+                    done={() => setSelected(new Map())}
                 />
             )}
         </div>

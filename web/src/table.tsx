@@ -1,26 +1,25 @@
 // SPDX-License-Identifier: LGPL-3.0-only
 // A table of jobs of which only the rows in sight are in the document.
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { memo } from "preact/compat";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Job } from "./api";
 import type { Column } from "./columns";
+import { count } from "./format";
+import type { Chosen, JobList } from "./joblist";
 import { go } from "./route";
-import { jobLink } from "./ui";
+import { jobLink, say } from "./ui";
 
 const ROW = 34; // pixels; style.css has the same
 const BEYOND = 8; // rows drawn above and below what is in sight
+const MOST = 450_000; // rows: no browser makes an element much higher
 
 interface Props {
-    rows: Job[];
+    list: JobList;
     columns: Column[];
     sort: string;
     onSort: (sort: string) => void;
-    selected: Set<string>;
-    onSelect: (selected: Set<string>) => void;
-    more: boolean;
-    loading: boolean;
-    loadMore: () => void;
-    /** Load all that follows, to see the end. */
-    toEnd: () => void;
+    selected: Map<string, Chosen>;
+    onSelect: (selected: Map<string, Chosen>) => void;
 }
 
 function useSight(ref: { current: HTMLElement | null }) {
@@ -66,19 +65,95 @@ function Header({ column, sort, onSort }: { column: Column; sort: string; onSort
     );
 }
 
+interface RowProps {
+    index: number;
+    job: Job | undefined; // undefined: not here yet
+    columns: Column[];
+    template: string;
+    selected: boolean;
+    active: boolean;
+    onActive: (index: number) => void;
+    onToggle: (index: number, range: boolean) => void;
+}
+
+const Row = memo(function Row({ index, job, columns, template, selected, active, onActive, onToggle }: RowProps) {
+    return (
+        <div
+            id={`row-${index}`}
+            role="row"
+            data-id={job?.jobid}
+            aria-rowindex={index + 2}
+            aria-selected={selected}
+            class={active ? "active" : ""}
+            style={{ top: `${index * ROW}px`, gridTemplateColumns: template }}
+            onClick={() => onActive(index)}
+            onDblClick={() => job && go(jobLink(job))}
+        >
+            <div role="gridcell">
+                {job && (
+                    <input
+                        type="checkbox"
+                        tabIndex={-1}
+                        checked={selected}
+                        aria-label={`Select ${job.jobid}`}
+                        onClick={(event) => onToggle(index, event.shiftKey)}
+                    />
+                )}
+            </div>
+            {columns.map((column) => (
+                <div key={column.key} role="gridcell" class={column.number ? "number" : ""}>
+                    {job ? column.show(job) : <span class="quiet">…</span>}
+                </div>
+            ))}
+        </div>
+    );
+});
+
+/** Where the rows in sight have gone, if they moved: in rows. */
+function moved(list: JobList, before: Map<string, number>, first: number, last: number): number {
+    for (let i = first; i < last; i++) {
+        const job = list.row(i);
+        const was = job && before.get(job.jobid);
+        if (was !== undefined) return i - was;
+    }
+    return 0;
+}
+
 export function JobTable(props: Props) {
-    const { rows, columns, selected, onSelect } = props;
+    const { list, columns, selected } = props;
     const ref = useRef<HTMLDivElement>(null);
     const sight = useSight(ref);
-    const [active, setActive] = useState<string | null>(null);
-    const anchor = useRef<number>(-1);
+    const total = Math.min(list.total ?? 0, MOST);
+    const [at, setAt] = useState(-1); // the active row
+    const anchor = useRef(-1); // where a range begins
     const first = Math.max(0, Math.floor(sight.top / ROW) - BEYOND);
-    const last = Math.min(rows.length, Math.ceil((sight.top + sight.height) / ROW) + BEYOND);
-    const at = active ? rows.findIndex((job) => job.jobid === active) : -1;
+    const last = Math.min(total, Math.ceil((sight.top + sight.height) / ROW) + BEYOND);
+    const before = useRef<{ list: JobList | null; places: Map<string, number>; at: string }>({ list: null, places: new Map(), at: "" });
 
-    useEffect(() => {
-        if (props.more && !props.loading && last + 500 > rows.length) props.loadMore();
-    }, [props.more, props.loading, last, rows.length]);
+    useLayoutEffect(() => list.look(first, Math.max(last, first + 1)), [list, first, last]);
+
+    // Another list begins at its top. In the same one, rows that come or go above move nothing
+    // that is looked at, unless the very top is.
+    useLayoutEffect(() => {
+        const was = before.current;
+        const element = ref.current!;
+        if (was.list !== list) {
+            element.scrollTop = 0;
+            anchor.current = -1;
+            setAt(-1);
+        } else {
+            const by = moved(list, was.places, Math.max(0, first - 40), last + 40);
+            if (by && sight.top >= ROW) element.scrollTop += by * ROW;
+            if (by && at >= 0 && list.row(at)?.jobid !== was.at) setAt(Math.max(0, Math.min(total - 1, at + by)));
+            if (by && anchor.current >= 0) anchor.current += by;
+        }
+        const places = new Map<string, number>();
+        for (let i = first; i < last; i++) {
+            const job = list.row(i);
+            if (job) places.set(job.jobid, i);
+        }
+        before.current = { list, places, at: list.row(at)?.jobid ?? "" };
+    });
 
     const show = (index: number) => {
         const element = ref.current!;
@@ -89,23 +164,34 @@ export function JobTable(props: Props) {
             element.scrollTop = top + ROW + head - element.clientHeight;
     };
     const moveTo = (index: number) => {
-        const to = Math.max(0, Math.min(rows.length - 1, index));
-        const job = rows[to];
-        if (!job) return;
-        setActive(job.jobid);
+        if (!total) return;
+        const to = Math.max(0, Math.min(total - 1, index));
+        setAt(to);
         show(to);
     };
-    const toggle = (index: number, range: boolean) => {
-        const chosen = new Set(selected);
-        const job = rows[index];
-        if (!job) return;
-        if (range && anchor.current >= 0) {
-            const [from, to] = [Math.min(anchor.current, index), Math.max(anchor.current, index)];
-            for (const one of rows.slice(from, to + 1)) chosen.add(one.jobid);
-        } else if (!chosen.delete(job.jobid)) chosen.add(job.jobid);
-        anchor.current = index;
-        onSelect(chosen);
+    const choose = async (from: number, to: number) => {
+        try {
+            const chosen = new Map(selected);
+            for (const { jobid, name, state } of await list.range(from, to)) chosen.set(jobid, { jobid, name, state });
+            props.onSelect(chosen);
+        } catch (error) {
+            say(`The jobs cannot be selected: ${(error as Error).message}`, true);
+        }
     };
+    const toggle = (index: number, range: boolean) => {
+        const job = list.row(index);
+        if (range && anchor.current >= 0) void choose(Math.min(anchor.current, index), Math.max(anchor.current, index));
+        else if (job) {
+            const chosen = new Map(selected);
+            if (!chosen.delete(job.jobid)) chosen.set(job.jobid, { jobid: job.jobid, name: job.name, state: job.state });
+            props.onSelect(chosen);
+        }
+        if (!range || anchor.current < 0) anchor.current = index;
+    };
+    // Rows are drawn anew only when something of theirs changes: what they call stays the same.
+    const latest = useRef(toggle);
+    latest.current = toggle;
+    const [onToggle] = useState(() => (index: number, range: boolean) => latest.current(index, range));
     const page = Math.max(1, Math.floor(sight.height / ROW) - 2);
 
     const onKey = (event: KeyboardEvent) => {
@@ -116,83 +202,72 @@ export function JobTable(props: Props) {
             PageDown: at + page,
             PageUp: at - page,
             Home: 0,
-            End: rows.length - 1,
+            End: total - 1,
         };
         const to = moves[event.key];
+        const job = at >= 0 ? list.row(at) : undefined;
         if (to !== undefined) {
-            if (event.key === "End" && props.more) props.toEnd();
             if (event.shiftKey && at >= 0) {
                 if (anchor.current < 0) anchor.current = at;
-                toggle(Math.max(0, Math.min(rows.length - 1, to)), true);
+                toggle(Math.max(0, Math.min(total - 1, to)), true);
             }
             moveTo(to);
-        } else if (event.key === "Enter" && at >= 0) go(jobLink(rows[at]!));
+        } else if (event.key === "Enter" && job) go(jobLink(job));
         else if (event.key === " " && at >= 0) toggle(at, false);
-        else if (event.key === "a" && (event.ctrlKey || event.metaKey)) onSelect(new Set(rows.map((j) => j.jobid)));
-        else if (event.key === "Escape") onSelect(new Set());
+        else if (event.key === "a" && (event.ctrlKey || event.metaKey)) void choose(0, total - 1);
+        else if (event.key === "Escape") props.onSelect(new Map());
         else return;
         event.preventDefault();
     };
 
-    const template = `2.25rem ${columns.map((c) => c.width).join(" ")}`;
+    const template = `1.5rem ${columns.map((c) => c.width).join(" ")}`;
+    const rows = [];
+    for (let i = first; i < last; i++) {
+        const job = list.row(i);
+        rows.push(
+            <Row
+                key={job?.jobid ?? i}
+                index={i}
+                job={job}
+                columns={columns}
+                template={template}
+                selected={!!job && selected.has(job.jobid)}
+                active={i === at}
+                onActive={setAt}
+                onToggle={onToggle}
+            />,
+        );
+    }
     return (
-        <div
-            ref={ref}
-            class="jobs"
-            role="grid"
-            tabIndex={0}
-            aria-label="Jobs"
-            aria-multiselectable="true"
-            aria-rowcount={props.more ? -1 : rows.length + 1}
-            aria-colcount={columns.length + 1}
-            aria-busy={props.loading}
-            aria-activedescendant={at >= first && at < last ? `row-${at}` : undefined}
-            onKeyDown={onKey}
-        >
-            <div class="jobs-inner" role="rowgroup">
-                <div class="jobs-head" role="row" aria-rowindex={1} style={{ gridTemplateColumns: template }}>
-                    <div role="columnheader">
-                        <span class="hidden">Selected</span>
+        <>
+            <div
+                ref={ref}
+                class="jobs"
+                role="grid"
+                tabIndex={0}
+                aria-label="Jobs"
+                aria-multiselectable="true"
+                aria-rowcount={list.total === null ? -1 : total + 1}
+                aria-colcount={columns.length + 1}
+                aria-busy={list.loading}
+                aria-activedescendant={at >= first && at < last ? `row-${at}` : undefined}
+                onKeyDown={onKey}
+            >
+                <div class="jobs-inner" role="rowgroup">
+                    <div class="jobs-head" role="row" aria-rowindex={1} style={{ gridTemplateColumns: template }}>
+                        <div role="columnheader">
+                            <span class="hidden">Selected</span>
+                        </div>
+                        {columns.map((column) => (
+                            <Header key={column.key} column={column} sort={props.sort} onSort={props.onSort} />
+                        ))}
                     </div>
-                    {columns.map((column) => (
-                        <Header key={column.key} column={column} sort={props.sort} onSort={props.onSort} />
-                    ))}
-                </div>
-                <div role="presentation" class="jobs-space" style={{ height: `${rows.length * ROW}px` }}>
-                    {rows.slice(first, last).map((job, i) => {
-                        const index = first + i;
-                        return (
-                            <div
-                                key={job.jobid}
-                                id={`row-${index}`}
-                                role="row"
-                                data-id={job.jobid}
-                                aria-rowindex={index + 2}
-                                aria-selected={selected.has(job.jobid)}
-                                class={job.jobid === active ? "active" : ""}
-                                style={{ top: `${index * ROW}px`, gridTemplateColumns: template }}
-                                onClick={() => setActive(job.jobid)}
-                                onDblClick={() => go(jobLink(job))}
-                            >
-                                <div role="gridcell">
-                                    <input
-                                        type="checkbox"
-                                        tabIndex={-1}
-                                        checked={selected.has(job.jobid)}
-                                        aria-label={`Select ${job.jobid}`}
-                                        onClick={(event) => toggle(index, event.shiftKey)}
-                                    />
-                                </div>
-                                {columns.map((column) => (
-                                    <div key={column.key} role="gridcell" class={column.number ? "number" : ""}>
-                                        {column.show(job)}
-                                    </div>
-                                ))}
-                            </div>
-                        );
-                    })}
+                    <div role="presentation" class="jobs-space" style={{ height: `${total * ROW}px` }}>
+                        {rows}
+                    </div>
                 </div>
             </div>
-        </div>
+            {(list.total ?? 0) > MOST && <p class="quiet">The table ends after {count(MOST)} jobs: filter it to see others.</p>}
+        </>
     );
 }
