@@ -34,6 +34,7 @@ void fr_handle_undrain(struct fr_req *req);
 void fr_handle_queues(struct fr_req *req);
 void fr_handle_service(struct fr_req *req);
 void fr_handle_stop(struct fr_req *req);
+void fr_handle_sign_in(struct fr_req *req);
 void fr_handle_tokens(struct fr_req *req);
 void fr_handle_create_token(struct fr_req *req);
 void fr_handle_revoke_token(struct fr_req *req);

@@ -12,7 +12,7 @@
 #include "base/settings_table.h"
 #include "base/util.h"
 
-#define TOKEN_FILE_MAX 4096
+#define SECRET_FILE_MAX 4096
 
 static const struct fr_setting *row_of(const char *name)
 {
@@ -102,7 +102,8 @@ static int assign_all(struct fr_settings *settings, const struct fr_sources *sou
 }
 
 /* Cuts the line's end off; -EINVAL unless one line with something in it is left. */
-static int check_token(char *text, const char *path, struct fr_error *err)
+static int check_secret(const struct fr_setting *row, char *text, const char *path,
+                        struct fr_error *err)
 {
     size_t len = strlen(text);
 
@@ -111,46 +112,47 @@ static int check_token(char *text, const char *path, struct fr_error *err)
     if (len > 0 && !strpbrk(text, "\r\n"))
         return 0;
     return fr_error_set(err, EINVAL, FR_CODE_INVALID,
-                        "%s must hold the token and nothing else, in one line.", path);
+                        "%s must hold the %s and nothing else, in one line.", path, row->name);
 }
 
-static int read_token_file(struct fr_settings *settings, struct fr_error *err)
+static int read_secret_file(struct fr_settings *settings, const struct fr_setting *row,
+                            const char *path, struct fr_error *err)
 {
-    const char *path = settings->token_file;
     char *text;
     bool is_private = false;
-    int r = fr_file_slurp(path, TOKEN_FILE_MAX, &text, &is_private, err);
+    int r = fr_file_slurp(path, SECRET_FILE_MAX, &text, &is_private, err);
 
     if (r < 0)
         return r;
-    r = check_token(text, path, err);
+    r = check_secret(row, text, path, err);
     if (r == 0 && !is_private)
         r = fr_error_set(err, EPERM, FR_CODE_INVALID,
-                         "Other users can read the token in %s: 'chmod 600' it, and choose a "
-                         "new token.",
-                         path);
+                         "Other users can read the %s in %s: 'chmod 600' it, and choose a "
+                         "new one.",
+                         row->name, path);
     if (r == 0)
-        r = fr_settings_assign(settings, row_of("token"), text, path, err);
+        r = fr_settings_assign(settings, row, text, path, err);
     explicit_bzero(text, strlen(text));
     free(text);
     return r;
 }
 
-/* The token and the file with the token: the one said in the higher source counts. */
-static int settle_token(struct fr_settings *settings, const struct fr_sources *sources,
-                        struct fr_error *err)
+/* A secret and the file with it: the one said in the higher source counts. */
+static int settle_secret(struct fr_settings *settings, const struct fr_sources *sources,
+                         const char *name, const char *file_name, char **file,
+                         struct fr_error *err)
 {
-    enum fr_source text = source_of(sources, "token");
-    enum fr_source file = source_of(sources, "token-file");
+    enum fr_source by_text = source_of(sources, name);
+    enum fr_source by_file = source_of(sources, file_name);
 
-    if (file == FR_SOURCE_NONE)
+    if (by_file == FR_SOURCE_NONE)
         return 0;
-    if (file == text)
+    if (by_file == by_text)
         return fr_error_set(err, EINVAL, FR_CODE_INVALID,
-                            "Both a token and a token file are given: give one of them.");
-    if (file > text)
-        return read_token_file(settings, err);
-    free(fr_take(settings->token_file));
+                            "Both a %s and a %s are given: give one of them.", name, file_name);
+    if (by_file > by_text)
+        return read_secret_file(settings, row_of(name), *file, err);
+    free(fr_take(*file));
     return 0;
 }
 
@@ -213,7 +215,10 @@ static int settle(struct fr_settings *settings, const struct fr_sources *sources
     if (r == 0)
         r = assign_all(settings, sources, err);
     if (r == 0)
-        r = settle_token(settings, sources, err);
+        r = settle_secret(settings, sources, "token", "token-file", &settings->token_file, err);
+    if (r == 0)
+        r = settle_secret(settings, sources, "secret-key", "secret-key-file",
+                          &settings->secret_key_file, err);
     if (r == 0)
         r = settle_listen(settings, sources, err);
     if (r == 0)

@@ -41,11 +41,13 @@ struct fr_settings {
     bool check_store;    /* check it and end */
     unsigned int keep_jobs, keep_days; /* what is kept of ended jobs; 0: all */
     char *user;                        /* FLUX_USER; NULL if not given */
-    char *token;       /* FLUX_TOKEN or the content of token_file; secret; NULL or not empty */
-    char *token_file;  /* where the token was read from, NULL if not from a file */
-    bool require_auth; /* FLUX_REQUIRE_AUTH, FLUX_USER_AUTH */
-    int auth;          /* enum fr_auth_choice */
-    char **allow_host; /* more names that Host may have; NULL-terminated, never NULL */
+    char *token;      /* FLUX_TOKEN or the content of token_file; secret; NULL or not empty */
+    char *token_file; /* where the token was read from, NULL if not from a file */
+    char *secret_key, *secret_key_file; /* likewise: FLUX_SECRET_KEY */
+    unsigned int access_minutes;        /* FLUX_ACCESS_TOKEN_EXPIRES_MINUTES */
+    bool require_auth;                  /* FLUX_REQUIRE_AUTH, FLUX_USER_AUTH */
+    int auth;                           /* enum fr_auth_choice */
+    char **allow_host;   /* more names that Host may have; NULL-terminated, never NULL */
     uint64_t events_max; /* bytes of event texts kept */
     uint64_t header_max, body_max, replies_max;
     unsigned int connections, connections_per_address;

@@ -99,6 +99,16 @@ const struct fr_setting fr_settings_table[] = {
     {"Access", "token-file", "FILE",
      "Read the token from FILE, which no other user may be able to read (mode 0600).",
      {"FLUX_RESTD_TOKEN_FILE"}, STRING(token_file)},
+    {"Access", "secret-key", "TEXT",
+     "The key with which clients of release 0.2 sign what they ask POST /v1/token for an access "
+     "token with. A secret, as the token is.",
+     {"FLUX_RESTD_SECRET_KEY", "FLUX_SECRET_KEY"}, STRING(secret_key), .secret = true},
+    {"Access", "secret-key-file", "FILE",
+     "Read the secret key from FILE, which no other user may be able to read (mode 0600).",
+     {"FLUX_RESTD_SECRET_KEY_FILE"}, STRING(secret_key_file)},
+    {"Access", "access-minutes", "NUMBER", "How long such an access token holds.",
+     {"FLUX_RESTD_ACCESS_MINUTES", "FLUX_ACCESS_TOKEN_EXPIRES_MINUTES"},
+     UINT(access_minutes, 1, 525600), .preset = "600"},
     {"Access", "auth", "WHO",
      "credentials: no one beyond this machine gets in without them; none: anyone who reaches "
      "the server may run commands as its user.",
@@ -177,19 +187,11 @@ const char *fr_settings_nearest(const char *name, size_t len)
 
 const char *const *fr_settings_private_env(void)
 {
-    /* Not settings, but as little of a job's business: the service manager's, and secrets. */
+    /* Not settings, but as little of a job's business: the service manager's. */
     static const char *const others[] = {
-        "FLUX_SECRET_KEY",
-        "FLUX_ACCESS_TOKEN_EXPIRES_MINUTES",
-        "NOTIFY_SOCKET",
-        "WATCHDOG_PID",
-        "WATCHDOG_USEC",
-        "LISTEN_PID",
-        "LISTEN_FDS",
-        "LISTEN_FDNAMES",
-        "INVOCATION_ID",
-        "JOURNAL_STREAM",
-        "CREDENTIALS_DIRECTORY",
+        "NOTIFY_SOCKET", "WATCHDOG_PID",   "WATCHDOG_USEC",
+        "LISTEN_PID",    "LISTEN_FDS",     "LISTEN_FDNAMES",
+        "INVOCATION_ID", "JOURNAL_STREAM", "CREDENTIALS_DIRECTORY",
     };
     static const char *names[FR_ARRAY_SIZE(fr_settings_table) * FR_SETTING_ENV_MAX +
                              FR_ARRAY_SIZE(others) + 1];

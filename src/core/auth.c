@@ -14,6 +14,9 @@
 #include "base/loop.h"
 #include "base/text.h"
 #include "base/util.h"
+#include "core/jwt.h"
+
+FR_DEFINE_CLEANUP(json_t *, json, json_decref);
 
 #define DIGEST_BYTES crypto_generichash_BYTES
 #define CREDENTIALS_MAX 1024 /* bytes of "user:token", longer ones are refused */
@@ -35,6 +38,9 @@ struct fr_auth {
     char *uid_name;
     unsigned char key[crypto_generichash_KEYBYTES]; /* so that digests cannot be prepared */
     unsigned char user[DIGEST_BYTES], token[DIGEST_BYTES];
+    char *secret_key;                       /* NULL: no access tokens */
+    unsigned char access_key[DIGEST_BYTES]; /* for those that we make */
+    double access_seconds;
     char *hosts[HOSTS_MAX + 1];
 };
 
@@ -83,6 +89,26 @@ static int set_uid_name(struct fr_auth *auth)
     return auth->uid_name ? 0 : -ENOMEM;
 }
 
+/* Each text ends with its NUL, so that no two sets of them are one row of bytes. */
+static int set_secret_key(struct fr_auth *auth, const struct fr_auth_options *options)
+{
+    const char *const parts[] = {"flux-restd access token", options->secret_key,
+                                 options->user ? options->user : "", options->token};
+    crypto_generichash_state state;
+
+    if (!options->secret_key || !options->token)
+        return 0;
+    (void)crypto_generichash_init(&state, NULL, 0, DIGEST_BYTES);
+    for (size_t i = 0; i < FR_ARRAY_SIZE(parts); i++)
+        (void)crypto_generichash_update(&state, (const unsigned char *)parts[i],
+                                        strlen(parts[i]) + 1);
+    (void)crypto_generichash_final(&state, auth->access_key, DIGEST_BYTES);
+    sodium_memzero(&state, sizeof state);
+    auth->access_seconds = options->access_seconds;
+    auth->secret_key = strdup(options->secret_key);
+    return auth->secret_key ? 0 : -ENOMEM;
+}
+
 static int check_options(const struct fr_auth_options *options, struct fr_error *err)
 {
     size_t length = (options->user ? strlen(options->user) : 0) +
@@ -123,10 +149,12 @@ int fr_auth_create(const struct fr_auth_options *options, struct fr_auth **ret,
         digest(auth, options->user, strlen(options->user), auth->user);
     rc = set_uid_name(auth);
     if (rc == 0)
+        rc = set_secret_key(auth, options);
+    if (rc == 0)
         rc = set_hosts(auth, options->allow_hosts);
     if (rc < 0)
-        fr_error_set(err, -rc, FR_CODE_INTERNAL,
-                     "the names that Host may have cannot be kept: %s", strerror(-rc));
+        fr_error_set(err, -rc, FR_CODE_INTERNAL, "names and keys cannot be kept: %s",
+                     strerror(-rc));
     else if (auth->required && !fr_auth_has_credentials(auth))
         rc = fr_error_set(err, EINVAL, FR_CODE_INVALID,
                           "credentials are required, but no token is set; set FLUX_TOKEN (and "
@@ -146,6 +174,9 @@ void fr_auth_free(struct fr_auth *auth)
     for (size_t i = 0; auth->hosts[i]; i++)
         free(auth->hosts[i]);
     free(auth->uid_name);
+    if (auth->secret_key)
+        sodium_memzero(auth->secret_key, strlen(auth->secret_key));
+    free(auth->secret_key);
     sodium_memzero(auth, sizeof *auth);
     free(auth);
 }
@@ -272,11 +303,35 @@ static int check_basic(const struct fr_auth *auth, const char *encoded, struct f
     return rc;
 }
 
+/* 0; -ENOENT if it is no access token of ours; -EKEYEXPIRED with err. */
+static int check_access(const struct fr_auth *auth, const char *text, struct fr_identity *ret,
+                        struct fr_error *err)
+{
+    _cleanup_(fr_cleanup_json) json_t *claims = NULL;
+
+    if (!auth->secret_key)
+        return -ENOENT;
+    int rc =
+        fr_jwt_read(text, auth->access_key, sizeof auth->access_key, fr_time_now(), &claims);
+    if (rc == -EKEYEXPIRED)
+        return fr_error_set(err, EKEYEXPIRED, FR_CODE_UNAUTHORIZED,
+                            "the access token has expired: ask POST /v1/token for another");
+    const char *user = json_string_value(json_object_get(claims, "sub"));
+    if (rc < 0 || !user)
+        return -ENOENT;
+    name_identity(ret, user, strlen(user), FR_BY_JWT);
+    ret->expires = json_number_value(json_object_get(claims, "exp"));
+    return 0;
+}
+
 static int check_bearer(const struct fr_auth *auth, const char *token, struct fr_identity *ret,
                         struct fr_error *err)
 {
     if (fr_token_is_one(token))
         return check_scoped(auth, token, ret, err);
+    int rc = check_access(auth, token, ret, err);
+    if (rc != -ENOENT)
+        return rc;
     if (!token_matches(auth, token, strlen(token)))
         return refuse_wrong(err);
     name_own(auth, ret, FR_BY_BEARER);
@@ -382,6 +437,47 @@ int fr_auth_check(struct fr_auth *auth, const struct fr_peer *peer, const char *
               "none set; start it with FLUX_USER and FLUX_TOKEN to let others in");
 }
 
+static bool claims_are_right(const struct fr_auth *auth, const json_t *claims,
+                             const char **ret_user)
+{
+    const char *user = json_string_value(json_object_get(claims, "user"));
+    const char *pass = json_string_value(json_object_get(claims, "pass"));
+    const char *scope = json_string_value(json_object_get(claims, "scope"));
+    bool user_ok = user_matches(auth, user ? user : "", user ? strlen(user) : 0);
+    bool pass_ok = token_matches(auth, pass ? pass : "", pass ? strlen(pass) : 0);
+
+    *ret_user = user && *user ? user : auth->uid_name;
+    return user_ok && pass_ok && scope && strcmp(scope, "token") == 0;
+}
+
+int fr_auth_exchange(struct fr_auth *auth, const char *authorization, struct fr_buf *ret,
+                     struct fr_error *err)
+{
+    const char *text = authorization ? after_scheme(authorization, "Bearer") : NULL;
+    _cleanup_(fr_cleanup_json) json_t *claims = NULL;
+    const char *user = NULL;
+    double now = fr_time_now();
+
+    if (!auth->secret_key)
+        return fr_error_set(err, EACCES, FR_CODE_UNAUTHORIZED,
+                            "this daemon gives out no access tokens: start it with "
+                            "FLUX_SECRET_KEY and FLUX_TOKEN, or use HTTP Basic");
+    if (!text ||
+        fr_jwt_read(text, auth->secret_key, strlen(auth->secret_key), now, &claims) < 0 ||
+        !claims_are_right(auth, claims, &user))
+        return fr_error_set(err, EACCES, FR_CODE_UNAUTHORIZED,
+                            "the request for an access token is not right: as a bearer's send "
+                            "a JWT, signed by HS256 with FLUX_SECRET_KEY, of user, pass (the "
+                            "token) and scope \"token\"");
+    _cleanup_(fr_cleanup_json) json_t *access = json_pack(
+        "{s:s, s:f, s:f}", "sub", user, "iat", now, "exp", now + auth->access_seconds);
+    if (access)
+        fr_jwt_put(access, auth->access_key, sizeof auth->access_key, ret);
+    if (!access || fr_buf_status(ret) < 0)
+        return fr_error_set(err, ENOMEM, FR_CODE_INTERNAL, "no memory for this; try again");
+    return 0;
+}
+
 /* The name out of a Host header, without the dot that ends an absolute one. */
 static bool split_host(const char *host, char *name, size_t size)
 {
@@ -400,6 +496,7 @@ const char *fr_identified_word(enum fr_identified method)
     static const char *const words[] = {
         [FR_BY_PUBLIC] = "public", [FR_BY_NOTHING] = "none",  [FR_BY_PEER] = "peer",
         [FR_BY_BASIC] = "basic",   [FR_BY_BEARER] = "bearer", [FR_BY_TOKEN] = "token",
+        [FR_BY_JWT] = "jwt",
     };
 
     return words[method];

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "core/role.h"
 #include "core/tokens.h"
@@ -20,6 +21,8 @@ struct fr_auth;
 struct fr_auth_options {
     const char *user;         /* name for HTTP Basic; NULL: none set */
     const char *token;        /* its password; NULL: none set */
+    const char *secret_key;   /* for fr_auth_exchange(); NULL: none set */
+    double access_seconds;    /* for which an access token holds */
     bool required;            /* of everyone, the daemon's own user too */
     bool open;                /* --auth=none: anyone is let in without credentials */
     char *const *allow_hosts; /* names beside this machine's that Host may have, or NULL */
@@ -33,10 +36,11 @@ enum fr_identified {
     FR_BY_PEER,
     FR_BY_BASIC,
     FR_BY_BEARER,
-    FR_BY_TOKEN /* a scoped one */
+    FR_BY_TOKEN, /* a scoped one */
+    FR_BY_JWT    /* an access token of fr_auth_exchange() */
 };
 
-/* "public", "none", "peer", "basic", "bearer", "token"; static. */
+/* "public", "none", "peer", "basic", "bearer", "token", "jwt"; static. */
 const char *fr_identified_word(enum fr_identified method);
 
 /* Who asks. */
@@ -65,6 +69,16 @@ bool fr_auth_has_credentials(const struct fr_auth *auth);
  */
 int fr_auth_check(struct fr_auth *auth, const struct fr_peer *peer, const char *authorization,
                   struct fr_identity *ret, struct fr_error *err);
+
+/*
+ * Exchanges a bearer's JWT with the claims user, pass and scope "token", signed with the secret
+ * key, for an access token: a JWT of ours, signed with a key that follows from the secret key,
+ * the user and the token, so that it ends when one of them is changed, and that who knows the
+ * secret key alone cannot make one. 0 with it appended; -EACCES with err
+ * (FR_CODE_UNAUTHORIZED), whose text does not tell which part was wrong; -ENOMEM.
+ */
+int fr_auth_exchange(struct fr_auth *auth, const char *authorization, struct fr_buf *ret,
+                     struct fr_error *err);
 
 /*
  * Whether the Host header names this server: an address, localhost, this machine's name, or an

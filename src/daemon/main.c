@@ -239,6 +239,8 @@ static int create_parts(struct daemon *daemon, struct fr_error *err)
     struct fr_auth_options auth = {
         .user = settings->user,
         .token = settings->token,
+        .secret_key = settings->secret_key,
+        .access_seconds = settings->access_minutes * 60.0,
         .required = settings->require_auth,
         .open = settings->auth == FR_AUTH_NONE,
         .allow_hosts = settings->allow_host,

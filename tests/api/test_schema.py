@@ -79,6 +79,7 @@ RECIPES = {
     "setDuration": [{"json": {"duration": 1}}],
     "listNodes": [{}, {"params": {"details": 1}}],
     "drainNode": [{"json": {"reason": "tests"}}], "undrainNode": [{}],
+    "exchangeToken": [{}],  # done well: test_handshake.py
     "createToken": [{"json": {"name": "tested", "role": "submit", "expires": "1h"}}, JSON],
     "revokeToken": [{}, {}],
     "getStats": [{}, {"params": {"history": "1h"}}, {"params": {"history": "x"}}],

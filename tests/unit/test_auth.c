@@ -14,11 +14,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/jwt.h"
+
 static struct fr_auth *make(const char *user, const char *token, bool required, bool open)
 {
     static char *const hosts[] = {"jobs.example.org", NULL};
     struct fr_auth *auth;
-    struct fr_auth_options options = {user, token, required, open, hosts};
+    struct fr_auth_options options = {.user = user,
+                                      .token = token,
+                                      .secret_key = "key",
+                                      .access_seconds = 60,
+                                      .required = required,
+                                      .open = open,
+                                      .allow_hosts = hosts};
 
     assert_int_equal(fr_auth_create(&options, &auth, NULL), 0);
     return auth;
@@ -93,6 +101,64 @@ static void test_credentials(void **state)
     long_text[sizeof long_text - 1] = '\0';
     assert_int_equal(check(auth, own_loopback(), basic(long_text)), -EACCES);
     fr_auth_free(auth);
+}
+
+static void exchange(struct fr_auth *auth, const char *claims, const char *key,
+                     struct fr_buf *ret)
+{
+    struct fr_buf header = FR_BUF_INIT(4096);
+    json_t *object = json_loads(claims, 0, NULL);
+    struct fr_error err;
+
+    fr_buf_puts(&header, "Bearer ");
+    fr_jwt_put(object, key, strlen(key), &header);
+    int rc = fr_auth_exchange(auth, header.data, ret, &err);
+    assert_true((rc == 0) == (ret->len > 0));
+    if (rc < 0)
+        assert_int_equal(err.code, FR_CODE_UNAUTHORIZED);
+    json_decref(object);
+    fr_buf_done(&header);
+}
+
+#define CLAIMS "{\"user\":\"ada\",\"pass\":\"12345\",\"scope\":\"token\"}"
+
+static void test_exchange(void **state)
+{
+    static const char *const wrong[] = {
+        "{}",
+        "{\"user\":\"ada\",\"pass\":\"12345\"}",
+        "{\"user\":\"ada\",\"pass\":\"12345\",\"scope\":\"access\"}",
+        "{\"user\":\"bob\",\"pass\":\"12345\",\"scope\":\"token\"}",
+        "{\"user\":\"ada\",\"pass\":\"1234\",\"scope\":\"token\"}",
+        "{\"user\":\"ada\",\"pass\":12345,\"scope\":\"token\"}",
+        "{\"pass\":\"12345\",\"scope\":\"token\"}",
+        "{\"user\":\"ada\",\"scope\":\"token\"}"};
+    struct fr_auth *auth = make("ada", "12345", true, false);
+    struct fr_auth *other = make("ada", "another", true, false);
+    struct fr_buf access = FR_BUF_INIT(4096), none = FR_BUF_INIT(4096);
+    char header[1024];
+
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        exchange(auth, wrong[i], "key", &none);
+    exchange(auth, CLAIMS, "yek", &none);
+    assert_int_equal(none.len, 0);
+    exchange(auth, CLAIMS, "key", &access);
+    assert_true(access.len > 0);
+    (void)snprintf(header, sizeof header, "Bearer %s", access.data);
+    assert_int_equal(check(auth, own_loopback(), header), 0);
+    assert_int_equal(check(auth, own_loopback(), header), 0); /* from memory */
+    /* it is bound to the token that it was given for */
+    assert_int_equal(check(other, own_loopback(), header), -EACCES);
+    /* who knows the secret key alone cannot make one */
+    fr_buf_puts(&none, "Bearer ");
+    json_t *forged = json_pack("{s:s, s:f}", "sub", "ada", "exp", 4e9);
+    fr_jwt_put(forged, "key", 3, &none);
+    assert_int_equal(check(auth, own_loopback(), none.data), -EACCES);
+    json_decref(forged);
+    fr_buf_done(&access);
+    fr_buf_done(&none);
+    fr_auth_free(auth);
+    fr_auth_free(other);
 }
 
 static void test_wrong_credentials_lose_the_peers_trust(void **state)
@@ -187,6 +253,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_peers),
         cmocka_unit_test(test_credentials),
+        cmocka_unit_test(test_exchange),
         cmocka_unit_test(test_wrong_credentials_lose_the_peers_trust),
         cmocka_unit_test(test_open),
         cmocka_unit_test(test_required_needs_a_token),

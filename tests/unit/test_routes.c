@@ -105,8 +105,9 @@ static void test_table_is_sound(void **state)
         assert_true(strlen(routes[i].summary) > 0);
         assert_true(routes[i].nparams <= FR_ROUTE_PARAMS_MAX);
         assert_true(!routes[i].bare || strncmp(routes[i].path, "/v1/", 4) == 0);
-        /* what changes something needs more than reading */
-        assert_true(routes[i].method == FR_GET || routes[i].role >= FR_ROLE_SUBMIT);
+        /* what changes something needs more than reading; a sign-in changes nothing */
+        assert_true(routes[i].method == FR_GET || routes[i].role >= FR_ROLE_SUBMIT ||
+                    strcmp(routes[i].id, "exchangeToken") == 0);
         for (size_t j = 0; j < i; j++)
             assert_string_not_equal(routes[i].id, routes[j].id);
     }
