@@ -100,8 +100,12 @@ static bool admit(void *arg, struct fr_req *req)
         reply_no_route(req, rc, allow);
         return false;
     }
-    if (check_who(api, req, call, &err) < 0) {
+    rc = check_who(api, req, call, &err);
+    if (rc == -EBUSY)
+        fr_reply_problem_later(req, fr_auth_wait(api->auth, fr_req_peer(req)), &err);
+    else if (rc < 0)
         fr_reply_problem(req, 0, &err);
+    if (rc < 0) {
         return false;
     }
     fr_req_set_user(req, call->who.user);

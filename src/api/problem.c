@@ -2,6 +2,7 @@
 #include "api/problem.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "api/api.h"
 
@@ -90,18 +91,24 @@ static void put_message(struct fr_buf *body, const char *message)
     fr_buf_put_json_string(body, message);
 }
 
-static void send_problem(struct fr_req *req, unsigned int status, struct fr_buf *body)
+/* later: after how many seconds it may be asked again, of 429 and 503. */
+static void send_problem(struct fr_req *req, unsigned int status, unsigned int later,
+                         struct fr_buf *body)
 {
+    char seconds[16];
+
     fr_buf_puts(body, "}\n");
+    (void)snprintf(seconds, sizeof seconds, "%u", later);
     if (status == 503 || status == 429)
-        fr_req_set_header(req, "Retry-After", "1");
+        fr_req_set_header(req, "Retry-After", seconds);
     if (status == 401)
         fr_req_set_header(req, "WWW-Authenticate",
                           "Basic realm=\"flux-restd\", charset=\"UTF-8\"");
     fr_req_reply(req, status, "application/problem+json", body);
 }
 
-void fr_reply_problem(struct fr_req *req, unsigned int status, const struct fr_error *err)
+static void reply(struct fr_req *req, unsigned int status, unsigned int later,
+                  const struct fr_error *err)
 {
     struct fr_buf body = FR_BUF_INIT(PROBLEM_MAX);
 
@@ -112,7 +119,18 @@ void fr_reply_problem(struct fr_req *req, unsigned int status, const struct fr_e
     fr_buf_put_json_string(&body, err->text);
     fr_buf_putc(&body, ']');
     put_message(&body, err->text);
-    send_problem(req, status, &body);
+    send_problem(req, status, later, &body);
+}
+
+void fr_reply_problem(struct fr_req *req, unsigned int status, const struct fr_error *err)
+{
+    reply(req, status, 1, err);
+}
+
+void fr_reply_problem_later(struct fr_req *req, unsigned int seconds,
+                            const struct fr_error *err)
+{
+    reply(req, 0, seconds, err);
 }
 
 void fr_reply_no_memory(struct fr_req *req)
@@ -147,5 +165,5 @@ void fr_reply_problems(struct fr_req *req, unsigned int status, const char *mess
     put_head(&body, status, code, detail);
     put_lists(&body, problems);
     put_message(&body, message ? message : detail);
-    send_problem(req, status, &body);
+    send_problem(req, status, 1, &body);
 }

@@ -36,6 +36,10 @@ void fr_reply_unsupported(struct fr_req *req, const char *what);
 /* Answers with a problem; the status is the code's unless one is given (not 0). */
 void fr_reply_problem(struct fr_req *req, unsigned int status, const struct fr_error *err);
 
+/* Likewise, of a code that is answered 429 or 503: it may be asked again after some seconds. */
+void fr_reply_problem_later(struct fr_req *req, unsigned int seconds,
+                            const struct fr_error *err);
+
 /*
  * Answers with a list of faults (at least one). message is the text of `Message` for older
  * clients; NULL: the first fault's.

@@ -2,6 +2,8 @@
 /*
  * POST /v1/token: the handshake of the client's release 0.2.
  */
+#include <errno.h>
+
 #include "api/api.h"
 #include "api/handlers.h"
 #include "api/problem.h"
@@ -10,8 +12,9 @@ void fr_handle_sign_in(struct fr_req *req)
 {
     struct fr_buf token = FR_BUF_INIT(FR_REPLY_MAX), body = FR_BUF_INIT(FR_REPLY_MAX);
     struct fr_error err;
+    struct fr_auth *auth = fr_api_call(req)->api->auth;
 
-    int rc = fr_auth_exchange(fr_api_call(req)->api->auth, fr_req_header(req, "Authorization"),
+    int rc = fr_auth_exchange(auth, fr_req_peer(req), fr_req_header(req, "Authorization"),
                               &token, &err);
     if (rc == 0) {
         fr_buf_puts(&body, "{\"access_token\":");
@@ -19,6 +22,8 @@ void fr_handle_sign_in(struct fr_req *req)
         fr_buf_puts(&body, ",\"token_type\":\"Bearer\"}\n");
         fr_req_set_header(req, "Cache-Control", "no-store");
         fr_reply_json(req, 200, &body);
+    } else if (rc == -EBUSY) {
+        fr_reply_problem_later(req, fr_auth_wait(auth, fr_req_peer(req)), &err);
     } else {
         /* Not 401, at which that client would come back here, for ever. */
         fr_reply_problem(req, err.code == FR_CODE_UNAUTHORIZED ? 400 : 0, &err);

@@ -54,7 +54,8 @@ struct fr_settings {
     unsigned int request_seconds, idle_seconds, reply_seconds, grace_seconds;
     unsigned int parameters, json_depth;
     unsigned int streams, streams_per_client;
-    int log_level; /* enum fr_log_level */
+    unsigned int sign_ins; /* most that may fail in a minute, of one peer */
+    int log_level;         /* enum fr_log_level */
     bool access_log;
 };
 

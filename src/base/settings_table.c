@@ -135,6 +135,10 @@ const struct fr_setting fr_settings_table[] = {
      {"FLUX_RESTD_STREAMS"}, UINT(streams, 1, 100000), .preset = "800"},
     {"Limits", "streams-per-client", "NUMBER", "Most of them of one user at one address.",
      {"FLUX_RESTD_STREAMS_PER_CLIENT"}, UINT(streams_per_client, 1, 100000), .preset = "200"},
+    {"Limits", "failed-sign-ins", "NUMBER",
+     "Most sign-ins of one peer that may fail in a minute, the same wrong ones counted once; then "
+     "no credentials are taken from there for a while.",
+     {"FLUX_RESTD_FAILED_SIGN_INS"}, UINT(sign_ins, 1, 1000000), .preset = "10"},
     {"Limits", "request-seconds", "NUMBER", "Time for a whole request to arrive.",
      {"FLUX_RESTD_REQUEST_SECONDS"}, UINT(request_seconds, 1, 86400), .preset = "60"},
     {"Limits", "idle-seconds", "NUMBER", "Time that a connection may stay without a request.",

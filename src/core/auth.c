@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "base/util.h"
 #include "core/jwt.h"
+#include "core/sign_ins.h"
 
 FR_DEFINE_CLEANUP(json_t *, json, json_decref);
 
@@ -33,6 +34,7 @@ struct known {
 struct fr_auth {
     bool has_token, has_user, required, open;
     struct fr_tokens *tokens;
+    struct fr_sign_ins *sign_ins;    /* NULL: they are not counted */
     struct known known[KNOWN_SLOTS]; /* by the hash's first byte */
     uid_t uid;
     char *uid_name;
@@ -125,6 +127,20 @@ static int check_options(const struct fr_auth_options *options, struct fr_error 
     return 0;
 }
 
+static int fill(struct fr_auth *auth, const struct fr_auth_options *options)
+{
+    if (auth->has_token)
+        digest(auth, options->token, strlen(options->token), auth->token);
+    if (auth->has_user)
+        digest(auth, options->user, strlen(options->user), auth->user);
+    int rc = set_uid_name(auth);
+    if (rc == 0)
+        rc = set_secret_key(auth, options);
+    if (rc == 0 && options->sign_ins)
+        rc = fr_sign_ins_create(options->sign_ins, &auth->sign_ins);
+    return rc == 0 ? set_hosts(auth, options->allow_hosts) : rc;
+}
+
 int fr_auth_create(const struct fr_auth_options *options, struct fr_auth **ret,
                    struct fr_error *err)
 {
@@ -143,15 +159,7 @@ int fr_auth_create(const struct fr_auth_options *options, struct fr_auth **ret,
     auth->tokens = options->tokens;
     auth->uid = geteuid();
     randombytes_buf(auth->key, sizeof auth->key);
-    if (auth->has_token)
-        digest(auth, options->token, strlen(options->token), auth->token);
-    if (auth->has_user)
-        digest(auth, options->user, strlen(options->user), auth->user);
-    rc = set_uid_name(auth);
-    if (rc == 0)
-        rc = set_secret_key(auth, options);
-    if (rc == 0)
-        rc = set_hosts(auth, options->allow_hosts);
+    rc = fill(auth, options);
     if (rc < 0)
         fr_error_set(err, -rc, FR_CODE_INTERNAL, "names and keys cannot be kept: %s",
                      strerror(-rc));
@@ -174,6 +182,7 @@ void fr_auth_free(struct fr_auth *auth)
     for (size_t i = 0; auth->hosts[i]; i++)
         free(auth->hosts[i]);
     free(auth->uid_name);
+    fr_sign_ins_free(auth->sign_ins);
     if (auth->secret_key)
         sodium_memzero(auth->secret_key, strlen(auth->secret_key));
     free(auth->secret_key);
@@ -361,16 +370,50 @@ static int check_slowly(const struct fr_auth *auth, const char *header, struct f
     return refuse_wrong(err);
 }
 
+static double steady_now(void)
+{
+    return (double)uv_hrtime() / 1e9;
+}
+
+unsigned int fr_auth_wait(const struct fr_auth *auth, const struct fr_peer *peer)
+{
+    return auth->sign_ins ? fr_sign_ins_wait(auth->sign_ins, peer, steady_now()) : 0;
+}
+
+static int refuse_guesser(const struct fr_auth *auth, const struct fr_peer *peer,
+                          struct fr_error *err)
+{
+    if (fr_auth_wait(auth, peer) == 0)
+        return 0;
+    return fr_error_set(err, EBUSY, FR_CODE_TOO_MANY,
+                        "too many sign-ins have failed from where you are: no credentials are "
+                        "taken from there for a while");
+}
+
+static void note_failed(struct fr_auth *auth, const struct fr_peer *peer,
+                        const unsigned char sum[DIGEST_BYTES])
+{
+    uint64_t number;
+
+    memcpy(&number, sum, sizeof number);
+    if (auth->sign_ins)
+        fr_sign_ins_note(auth->sign_ins, peer, number, steady_now());
+}
+
 /*
  * What was right once is found again by one keyed hash, whatever it was made of. The key is
  * drawn anew by every daemon and known to nobody, so that no header can be made to meet another
  * one's hash.
  */
-static int check_authorization(struct fr_auth *auth, const char *header,
-                               struct fr_identity *ret, struct fr_error *err)
+static int check_authorization(struct fr_auth *auth, const struct fr_peer *peer,
+                               const char *header, struct fr_identity *ret,
+                               struct fr_error *err)
 {
     unsigned char sum[DIGEST_BYTES];
     uint64_t version = 0;
+
+    if (refuse_guesser(auth, peer, err) < 0)
+        return -EBUSY;
 
     if (auth->tokens) {
         fr_tokens_look(auth->tokens);
@@ -388,6 +431,8 @@ static int check_authorization(struct fr_auth *auth, const char *header,
         memcpy(known->sum, sum, sizeof sum);
         known->version = version;
         known->who = *ret;
+    } else if (rc != -EKEYEXPIRED) {
+        note_failed(auth, peer, sum);
     }
     return rc;
 }
@@ -408,10 +453,10 @@ static bool peer_is_trusted(const struct fr_auth *auth, const struct fr_peer *pe
 int fr_auth_check(struct fr_auth *auth, const struct fr_peer *peer, const char *authorization,
                   struct fr_identity *ret, struct fr_error *err)
 {
-    int rc = authorization ? check_authorization(auth, authorization, ret, err) : -ENOENT;
+    int rc = authorization ? check_authorization(auth, peer, authorization, ret, err) : -ENOENT;
 
-    if (rc == 0)
-        return 0;
+    if (rc == 0 || rc == -EBUSY)
+        return rc;
     /*
      * Where no credentials are set, what was sent counts for nothing: a client may always send
      * what it has for another server. But whoever was given a token of ours must not be taken
@@ -450,8 +495,8 @@ static bool claims_are_right(const struct fr_auth *auth, const json_t *claims,
     return user_ok && pass_ok && scope && strcmp(scope, "token") == 0;
 }
 
-int fr_auth_exchange(struct fr_auth *auth, const char *authorization, struct fr_buf *ret,
-                     struct fr_error *err)
+int fr_auth_exchange(struct fr_auth *auth, const struct fr_peer *peer,
+                     const char *authorization, struct fr_buf *ret, struct fr_error *err)
 {
     const char *text = authorization ? after_scheme(authorization, "Bearer") : NULL;
     _cleanup_(fr_cleanup_json) json_t *claims = NULL;
@@ -462,13 +507,19 @@ int fr_auth_exchange(struct fr_auth *auth, const char *authorization, struct fr_
         return fr_error_set(err, EACCES, FR_CODE_UNAUTHORIZED,
                             "this daemon gives out no access tokens: start it with "
                             "FLUX_SECRET_KEY and FLUX_TOKEN, or use HTTP Basic");
+    if (refuse_guesser(auth, peer, err) < 0)
+        return -EBUSY;
     if (!text ||
         fr_jwt_read(text, auth->secret_key, strlen(auth->secret_key), now, &claims) < 0 ||
-        !claims_are_right(auth, claims, &user))
+        !claims_are_right(auth, claims, &user)) {
+        unsigned char sum[DIGEST_BYTES];
+        digest(auth, text ? text : "", text ? strlen(text) : 0, sum);
+        note_failed(auth, peer, sum);
         return fr_error_set(err, EACCES, FR_CODE_UNAUTHORIZED,
                             "the request for an access token is not right: as a bearer's send "
                             "a JWT, signed by HS256 with FLUX_SECRET_KEY, of user, pass (the "
                             "token) and scope \"token\"");
+    }
     _cleanup_(fr_cleanup_json) json_t *access = json_pack(
         "{s:s, s:f, s:f}", "sub", user, "iat", now, "exp", now + auth->access_seconds);
     if (access)
@@ -522,32 +573,4 @@ int fr_auth_check_host(const struct fr_auth *auth, const char *host, struct fr_e
         "the request was sent to the name \"%.200s\", which this server does not "
         "serve; start it with --allow-host to serve that name too",
         host);
-}
-
-int fr_auth_check_origin(const char *host, const char *origin, const char *fetch_site,
-                         struct fr_error *err)
-{
-    if (origin) {
-        const char *scheme_end = strstr(origin, "://");
-        if (host && scheme_end && strcasecmp(scheme_end + 3, host) == 0)
-            return 0;
-        return fr_error_set(err, EPERM, FR_CODE_ORIGIN,
-                            "a page of %.200s may not change anything here", origin);
-    }
-    if (fetch_site && strcmp(fetch_site, "same-origin") != 0 && strcmp(fetch_site, "none") != 0)
-        return fr_error_set(err, EPERM, FR_CODE_ORIGIN,
-                            "a page of another site may not change anything here");
-    return 0;
-}
-
-int fr_auth_check_embedding(const char *fetch_site, const char *fetch_mode,
-                            struct fr_error *err)
-{
-    bool ours = !fetch_site || strcmp(fetch_site, "same-origin") == 0 ||
-                strcmp(fetch_site, "none") == 0;
-
-    if (ours || (fetch_mode && strcmp(fetch_mode, "navigate") == 0))
-        return 0;
-    return fr_error_set(err, EPERM, FR_CODE_ORIGIN,
-                        "a page of another site may not load anything from here");
 }

@@ -23,6 +23,7 @@ struct fr_auth_options {
     const char *token;        /* its password; NULL: none set */
     const char *secret_key;   /* for fr_auth_exchange(); NULL: none set */
     double access_seconds;    /* for which an access token holds */
+    unsigned int sign_ins;    /* most that may fail in a minute, of one peer; 0: any number */
     bool required;            /* of everyone, the daemon's own user too */
     bool open;                /* --auth=none: anyone is let in without credentials */
     char *const *allow_hosts; /* names beside this machine's that Host may have, or NULL */
@@ -70,15 +71,19 @@ bool fr_auth_has_credentials(const struct fr_auth *auth);
 int fr_auth_check(struct fr_auth *auth, const struct fr_peer *peer, const char *authorization,
                   struct fr_identity *ret, struct fr_error *err);
 
+/* For how many seconds no credentials are taken from this peer; 0: they are. */
+unsigned int fr_auth_wait(const struct fr_auth *auth, const struct fr_peer *peer);
+
 /*
  * Exchanges a bearer's JWT with the claims user, pass and scope "token", signed with the secret
  * key, for an access token: a JWT of ours, signed with a key that follows from the secret key,
  * the user and the token, so that it ends when one of them is changed, and that who knows the
  * secret key alone cannot make one. 0 with it appended; -EACCES with err
- * (FR_CODE_UNAUTHORIZED), whose text does not tell which part was wrong; -ENOMEM.
+ * (FR_CODE_UNAUTHORIZED), whose text does not tell which part was wrong; -EBUSY as above;
+ * -ENOMEM.
  */
-int fr_auth_exchange(struct fr_auth *auth, const char *authorization, struct fr_buf *ret,
-                     struct fr_error *err);
+int fr_auth_exchange(struct fr_auth *auth, const struct fr_peer *peer,
+                     const char *authorization, struct fr_buf *ret, struct fr_error *err);
 
 /*
  * Whether the Host header names this server: an address, localhost, this machine's name, or an

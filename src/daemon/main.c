@@ -241,6 +241,7 @@ static int create_parts(struct daemon *daemon, struct fr_error *err)
         .token = settings->token,
         .secret_key = settings->secret_key,
         .access_seconds = settings->access_minutes * 60.0,
+        .sign_ins = settings->sign_ins,
         .required = settings->require_auth,
         .open = settings->auth == FR_AUTH_NONE,
         .allow_hosts = settings->allow_host,

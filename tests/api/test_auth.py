@@ -89,7 +89,9 @@ def module_daemon(tmp_path_factory, name, **options):
 def guarded(tmp_path_factory):
     """A daemon that requires credentials of everyone."""
     env = {**CREDENTIALS, "FLUX_REQUIRE_AUTH": "true", "FLUX_SECRET_KEY": "another secret"}
-    yield from module_daemon(tmp_path_factory, "guarded", env=env)
+    yield from module_daemon(
+        tmp_path_factory, "guarded", env=env, args=["--failed-sign-ins=10000"]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -279,6 +281,68 @@ def test_of_a_services_own_environment_nothing_is_passed_on(make_daemon):
     _, output = daemon.run("env")
     names = {line.partition("=")[0] for line in output.splitlines()}
     assert "KEPT" in names and not names & set(env)
+
+
+# Guessing
+
+
+def guess(daemon, number):
+    return daemon.get("/v1/jobs", auth=(USER.encode(), b"guess-%d" % number))
+
+
+def shut_out(daemon, limit):
+    """Guesses until no guess is heard any more, and returns how many were."""
+    for number in range(100 * limit):
+        if guess(daemon, number).status_code == 429:
+            return number
+    raise AssertionError("guessing goes on and on")
+
+
+def test_guessing_ends_soon(make_daemon):
+    daemon = make_daemon(env={**CREDENTIALS, "FLUX_REQUIRE_AUTH": "1"}).start()
+    assert 10 <= shut_out(daemon, 10) < 20
+    refused = guess(daemon, 10**6)
+    body = check_problem(refused, 429, "too-many")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 6
+    # What is right is not told from what is wrong, by any way in.
+    right = daemon.get("/v1/jobs", auth=BASIC)
+    assert check_problem(right, 429)["detail"] == body["detail"]
+    bearer = {"Authorization": b"Bearer " + TOKEN.encode()}
+    check_problem(daemon.get("/v1/jobs", headers=bearer), 429)
+    check_problem(daemon.get("/v1/jobs"), 401)
+    assert daemon.get("/livez").status_code == 200
+    wait_for("it is heard again", lambda: daemon.get("/v1/jobs", auth=BASIC).status_code == 200)
+    daemon.session.auth = BASIC
+
+
+def test_guessing_at_the_handshake(make_daemon):
+    daemon = make_daemon(env={**CREDENTIALS, "FLUX_SECRET_KEY": "a key"}).start()
+
+    def handshake(number):
+        headers = {"Authorization": f"Bearer a.b.{number}"}
+        return daemon.post("/v1/token", headers=headers)
+
+    seen = [handshake(number).status_code for number in range(30)]
+    assert seen[:10] == [400] * 10 and seen[-1] == 429
+    check_problem(handshake(99), 429, "too-many")
+    check_problem(daemon.get("/v1/jobs", auth=BASIC), 429)
+    # Who is known without credentials is served as ever.
+    assert daemon.get("/v1/jobs").status_code == 200
+
+
+def test_a_forgotten_script_shuts_nobody_out(make_daemon):
+    daemon = make_daemon(env=CREDENTIALS).start()
+    for _ in range(50):
+        check_problem(daemon.get("/v1/jobs", auth=(USER, "yesterday's")), 401)
+    assert daemon.get("/v1/jobs", auth=BASIC).status_code == 200
+
+
+@as_root
+def test_guessing_shuts_out_the_guesser_alone(make_daemon):
+    daemon = make_daemon(env=CREDENTIALS).start()
+    shut_out(daemon, 10)
+    assert ask_as(NOBODY, daemon, credentials=f"{USER}:{TOKEN}") == 200
+    assert ask_as(os.getuid(), daemon, credentials=f"{USER}:{TOKEN}") == 429
 
 
 # Unix sockets

@@ -75,7 +75,8 @@ def server(tmp_path_factory):
     from restd import Daemon, skip_unless_possible
 
     skip_unless_possible("local")
-    one = Daemon(tmp_path_factory.mktemp("handshake"), env=ENV)
+    args = ["--failed-sign-ins=10000"]
+    one = Daemon(tmp_path_factory.mktemp("handshake"), env=ENV, args=args)
     try:
         yield one.start()
     finally:

@@ -28,7 +28,7 @@ def guarded(tmp_path_factory):
     """A daemon that demands credentials of everyone, with a token of each role."""
     skip_unless_possible("local")
     env = {"FLUX_USER": USER, "FLUX_TOKEN": TOKEN, "FLUX_REQUIRE_AUTH": "1"}
-    one = Daemon(tmp_path_factory.mktemp("roles"), env=env)
+    one = Daemon(tmp_path_factory.mktemp("roles"), env=env, args=["--failed-sign-ins=10000"])
     try:
         one.start()
         one.tokens = {role: make_token(one, role, role) for role in ROLES[1:]}

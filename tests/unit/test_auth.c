@@ -112,7 +112,8 @@ static void exchange(struct fr_auth *auth, const char *claims, const char *key,
 
     fr_buf_puts(&header, "Bearer ");
     fr_jwt_put(object, key, strlen(key), &header);
-    int rc = fr_auth_exchange(auth, header.data, ret, &err);
+    const struct fr_peer peer = own_loopback();
+    int rc = fr_auth_exchange(auth, &peer, header.data, ret, &err);
     assert_true((rc == 0) == (ret->len > 0));
     if (rc < 0)
         assert_int_equal(err.code, FR_CODE_UNAUTHORIZED);
