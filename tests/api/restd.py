@@ -426,10 +426,8 @@ class Daemon:
         """Ends all jobs that have not ended."""
 
         def none_active():
-            active = self.jobs(state="active")
-            for job in active:
-                self.post(f"/v1/jobs/{job['jobid']}/cancel")
-            return not active
+            self.post("/v1/jobs/cancel", json={"state": "active", "user": "all"})
+            return not self.jobs(state="active", limit=1)
 
         wait_for("all jobs have ended", none_active)
 
