@@ -223,13 +223,13 @@ static enum fr_outcome ask_again(struct fr_cli *cli, const struct fr_request *re
     }
 }
 
-/* What became of it as an exit code, told; FR_ANSWERED is the caller's. */
-static int tell_outcome(const struct fr_cli *cli, const struct fr_request *request,
-                        enum fr_outcome outcome, const struct fr_error *err)
+int fr_ask_tell(const struct fr_cli *cli, const struct fr_request *request,
+                enum fr_outcome outcome, const struct fr_reply *reply,
+                const struct fr_error *err)
 {
     switch (outcome) {
     case FR_ANSWERED:
-        return FR_EXIT_OK;
+        return tell_refused(cli, reply);
     case FR_NOT_THERE:
         return tell_not_there(cli, err);
     case FR_BROKEN_OFF:
@@ -251,11 +251,9 @@ int fr_ask(struct fr_cli *cli, const struct fr_request *request, struct fr_reply
     struct fr_error err = {.text = ""};
     enum fr_outcome outcome = ask_again(cli, request, reply, &err);
 
-    if (outcome != FR_ANSWERED)
-        return tell_outcome(cli, request, outcome, &err);
-    if (is_good(reply))
+    if (outcome == FR_ANSWERED && is_good(reply))
         return FR_EXIT_OK;
-    return tell_refused(cli, reply);
+    return fr_ask_tell(cli, request, outcome, reply, &err);
 }
 
 int fr_ask_parse(const struct fr_reply *reply, json_t **ret)

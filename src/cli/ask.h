@@ -20,6 +20,11 @@
  */
 int fr_ask(struct fr_cli *cli, const struct fr_request *request, struct fr_reply *reply);
 
+/* Tells what became of a request that did not do well, and returns its exit code. */
+int fr_ask_tell(const struct fr_cli *cli, const struct fr_request *request,
+                enum fr_outcome outcome, const struct fr_reply *reply,
+                const struct fr_error *err);
+
 /* Asks for a JSON document; *ret is new. */
 int fr_ask_json(struct fr_cli *cli, const struct fr_request *request, json_t **ret);
 

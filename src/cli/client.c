@@ -19,6 +19,7 @@
 #define ERROR_MAX (1U << 20)
 #define HEADER_MAX (64U << 10)
 #define CONNECT_MS 10000L
+#define SILENCE_SECONDS 30L /* of a stream, which says something every few seconds */
 
 struct fr_client {
     CURLM *multi;
@@ -306,13 +307,18 @@ static int set_request(const struct fr_client *client, struct transfer *transfer
     r |= SET(easy, CURLOPT_PRIVATE, transfer);
     r |= SET(easy, CURLOPT_WRITEFUNCTION, on_body);
     r |= SET(easy, CURLOPT_WRITEDATA, transfer);
-    if (!request->stream)
+    if (request->stream) {
+        r |= SET(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        r |= SET(easy, CURLOPT_LOW_SPEED_TIME, SILENCE_SECONDS);
+    } else {
         r |=
             SET(easy, CURLOPT_TIMEOUT_MS, seconds < 1e6 ? (long)(seconds * 1000) : 1000000000L);
+    }
     r |= set_body(transfer, easy);
     r |= add_header(transfer, "Accept", request->accept ? request->accept : "application/json");
     r |= add_header(transfer, "Content-Type", request->type);
     r |= add_header(transfer, "Idempotency-Key", request->key);
+    r |= add_header(transfer, "Last-Event-ID", request->place);
     r |= SET(easy, CURLOPT_HTTPHEADER, transfer->headers);
     return r < 0 ? -ENOMEM : 0;
 }
@@ -334,10 +340,26 @@ static void note_ended(struct fr_client *client)
     }
 }
 
+/* Has the request's turn, and waits for what comes. */
+static void wait_for_more(struct fr_client *client, struct transfer *transfer)
+{
+    const struct fr_request *request = transfer->request;
+    struct curl_waitfd wait = {.fd = fr_signals_fd(), .events = CURL_WAIT_POLLIN};
+    double seconds = 1;
+
+    if (request->on_turn && request->on_turn(request->arg, &seconds) != 0) {
+        transfer->done = transfer->stopped = true;
+        transfer->result = CURLE_WRITE_ERROR;
+    }
+    seconds = seconds < 1 ? seconds : 1;
+    if (!transfer->done)
+        (void)curl_multi_poll(client->multi, &wait, wait.fd >= 0 ? 1 : 0,
+                              (int)(seconds * 1000) + 1, NULL);
+}
+
 /* Until the transfer has ended; false if Ctrl-C came first. */
 static bool drive(struct fr_client *client, struct transfer *transfer)
 {
-    struct curl_waitfd wait = {.fd = fr_signals_fd(), .events = CURL_WAIT_POLLIN};
     int running;
 
     while (!transfer->done) {
@@ -353,7 +375,7 @@ static bool drive(struct fr_client *client, struct transfer *transfer)
         if (transfer->request->on_interrupt && fr_signals_take())
             transfer->request->on_interrupt(transfer->request->arg);
         else
-            (void)curl_multi_poll(client->multi, &wait, wait.fd >= 0 ? 1 : 0, 1000, NULL);
+            wait_for_more(client, transfer);
     }
     return true;
 }
@@ -381,10 +403,10 @@ static enum fr_outcome judge(struct fr_client *client, const struct transfer *tr
         *transfer->message ? transfer->message : curl_easy_strerror(transfer->result);
     curl_off_t connected = 0;
 
-    if (transfer->result == CURLE_OK) {
+    if (transfer->reply->status > 0)
         client->answered = true;
+    if (transfer->result == CURLE_OK)
         return FR_ANSWERED;
-    }
     if (transfer->stopped)
         return FR_STOPPED;
     fr_error_set(err, EIO, FR_CODE_UNAVAILABLE, "%s%s", why,

@@ -3,7 +3,7 @@
  * The other end: one server, asked by libcurl.
  *
  * One question at a time, except that one may be asked while another's answer streams in (from
- * its on_interrupt). Nothing is sent twice here; see ask.h for what may be repeated.
+ * its on_interrupt or on_turn). Nothing is sent twice here; see ask.h for what may be repeated.
  * Credentials go into the request's header alone, and to this server alone: no redirect is
  * followed.
  */
@@ -49,7 +49,8 @@ struct fr_request {
     size_t body_len;
     const char *key;     /* Idempotency-Key, or NULL */
     bool keys_inside;    /* each job of the body has its own */
-    bool stream;         /* goes on for as long as it likes */
+    const char *place;   /* Last-Event-ID, or NULL */
+    bool stream;         /* goes on for as long as it likes, but not in silence */
     double wait_seconds; /* that the server takes on purpose, beside the usual time */
     /*
      * Takes the bytes of an answer with a status of 2xx as they come; without it they are
@@ -58,6 +59,11 @@ struct fr_request {
     int (*on_data)(void *arg, const char *data, size_t len);
     /* Called after a Ctrl-C that does not make us give up. */
     void (*on_interrupt)(void *arg);
+    /*
+     * Called at each turn of waiting: after what has come, and when the seconds that it asked
+     * for are over (none: it sets no seconds). Another value than 0 breaks off. May be NULL.
+     */
+    int (*on_turn)(void *arg, double *ret_seconds);
     void *arg;
 };
 
@@ -75,7 +81,7 @@ enum fr_outcome {
     FR_NOT_THERE,   /* no connection: nothing was sent */
     FR_BROKEN_OFF,  /* sent, at least in part, and no whole answer came */
     FR_TOO_LARGE,   /* the answer exceeds what we keep */
-    FR_STOPPED,     /* on_data broke off */
+    FR_STOPPED,     /* on_data or on_turn broke off */
     FR_INTERRUPTED, /* Ctrl-C */
 };
 

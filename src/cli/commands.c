@@ -216,8 +216,10 @@ const struct fr_command fr_commands[] = {
      "flux-rest job f2oWjGy5m",
      {NULL}, 1, 1000, false, fr_run_job},
     {"output", "ID", "Show what a job has written.",
-     "Shows what a job has written so far, as the bytes that it wrote. With --follow it goes "
-     "on until the job ends.",
+     "Shows what a job has written so far, as the bytes that it wrote, on standard output and "
+     "standard error as it did. With --follow it goes on until the job ends, also over "
+     "connections that break and a daemon that is started again: no byte is lost or comes "
+     "twice.",
      "flux-rest output f2oWjGy5m\n"
      "flux-rest output --follow f2oWjGy5m | grep step",
      {follow_options}, 1, 1, false, fr_run_output},

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-3.0-only
 #include "cli/follow.h"
 
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -8,6 +10,7 @@
 #include "cli/ask.h"
 #include "cli/format.h"
 #include "cli/signals.h"
+#include "cli/stream.h"
 
 #define WAIT_SECONDS 30 /* that one question waits at the server */
 #define WAIT_TEXT "30"
@@ -17,13 +20,90 @@
 FR_DEFINE_CLEANUP(json_t *, json, json_decref);
 
 struct follow {
+    const char *id;
+    bool to_end;
+    json_t *exit; /* how the job ended */
+    int code;
     void (*on_interrupt)(void *arg);
     void *arg;
 };
 
-static int on_text(void *arg, const char *data, size_t len)
+/* Reads base64 of RFC 4648 with its padding; the bytes are at most three quarters of text. */
+static bool decode(const char *text, size_t len, char *bytes, size_t *ret_len)
 {
-    return fr_out_write(STDOUT_FILENO, data, len);
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    uint32_t group = 0;
+    size_t n = 0, digits = 0;
+
+    while (len > 0 && text[len - 1] == '=')
+        len--;
+    for (; digits < len; digits++) {
+        const char *letter = text[digits] ? strchr(letters, text[digits]) : NULL;
+        if (!letter)
+            return false;
+        group = group << 6 | (uint32_t)(letter - letters);
+        if (digits % 4 > 0)
+            bytes[n++] = (char)(group >> (6 - 2 * (digits % 4)));
+    }
+    *ret_len = n;
+    return true;
+}
+
+static int cannot_read(void)
+{
+    fr_say("the server's stream cannot be read; is it a flux-restd?");
+    return FR_EXIT_FAILED;
+}
+
+/* Writes a piece where it belongs. */
+static int show(const json_t *event, int fd)
+{
+    const json_t *data = json_object_get(event, "data");
+    const char *text = json_string_value(data);
+    const char *encoding = json_string_value(json_object_get(event, "encoding"));
+    size_t len = json_string_length(data);
+    _cleanup_(fr_cleanup_str) char *bytes = NULL;
+
+    if (encoding) {
+        bytes = malloc(len + 1);
+        if (!bytes)
+            return fr_ask_no_memory();
+        if (strcmp(encoding, "base64") != 0 || !text || !decode(text, len, bytes, &len)) {
+            return cannot_read();
+        }
+        text = bytes;
+    }
+    return fr_out_write(fd, text ? text : "", len) < 0 ? FR_EXIT_FAILED : FR_EXIT_OK;
+}
+
+/* Gives an exit event the form of the job that it is of. */
+static void take_exit(struct follow *follow, json_t *event)
+{
+    json_t *exception = json_object_get(event, "exception");
+
+    (void)json_object_set_new(event, "jobid", json_string(follow->id));
+    if (json_is_object(exception))
+        (void)json_object_set_new(exception, "occurred", json_true());
+    follow->exit = json_incref(event);
+}
+
+static int on_event(void *arg, const char *kind, const char *data, size_t len)
+{
+    struct follow *follow = arg;
+    _cleanup_(fr_cleanup_json) json_t *event = json_loadb(data, len, JSON_ALLOW_NUL, NULL);
+
+    if (!event) {
+        follow->code = cannot_read();
+    } else if (strcmp(kind, "stdout") == 0) {
+        follow->code = show(event, STDOUT_FILENO);
+    } else if (strcmp(kind, "stderr") == 0) {
+        follow->code = show(event, STDERR_FILENO);
+    } else if (strcmp(kind, "exit") == 0) {
+        take_exit(follow, event);
+        return 1;
+    }
+    return follow->code != FR_EXIT_OK || (!follow->to_end && strcmp(kind, "caught-up") == 0);
 }
 
 static void pass_interrupt(void *arg)
@@ -33,27 +113,29 @@ static void pass_interrupt(void *arg)
     follow->on_interrupt(follow->arg);
 }
 
-int fr_follow(struct fr_cli *cli, const char *id, void (*on_interrupt)(void *arg), void *arg)
+int fr_follow(struct fr_cli *cli, const char *id, bool to_end, void (*on_interrupt)(void *arg),
+              void *arg, json_t **ret)
 {
     _cleanup_(fr_cleanup_str) char *path = fr_ask_path(FR_ASK_JOBS, id, "/output/stream");
-    struct follow follow = {.on_interrupt = on_interrupt, .arg = arg};
-    struct fr_request request = {
-        .method = "GET",
+    struct follow follow = {
+        .id = id, .to_end = to_end, .on_interrupt = on_interrupt, .arg = arg};
+    struct fr_stream stream = {
+        .cli = cli,
         .path = path,
-        .accept = "text/plain",
-        .stream = true,
-        .on_data = on_text,
+        .on_event = on_event,
         .on_interrupt = on_interrupt ? pass_interrupt : NULL,
         .arg = &follow,
     };
-    struct fr_reply reply;
 
+    *ret = NULL;
     if (!path)
         return FR_EXIT_USAGE;
-    int code = fr_ask(cli, &request, &reply);
-    if (code == FR_EXIT_UNREACHABLE && reply.delivered)
-        fr_say_more("The output broke off here; the job goes on.");
-    fr_reply_done(&reply);
+    int code = fr_stream_follow(&stream);
+    *ret = follow.exit;
+    if (code == FR_EXIT_OK)
+        code = follow.code;
+    if (code == FR_EXIT_FAILED && fr_signals_gave_up())
+        code = FR_EXIT_INTERRUPTED;
     return code;
 }
 

@@ -8,11 +8,14 @@
 #include "cli/run.h"
 
 /*
- * Shows a job's output until it ends: what it writes to standard error goes to ours where the
- * server tells the two apart. on_interrupt as in struct fr_request. FR_EXIT_OK when the output
- * was told to its end.
+ * Shows what a job writes, byte by byte as it was written: its standard output on ours, its
+ * standard error on ours. to_end: until the job has ended, else what is there now. on_interrupt
+ * as in struct fr_request. FR_EXIT_OK when all was told; then *ret is how the job ended, new,
+ * with those members of a job that fr_follow_code() and its like look at, or NULL where it has
+ * not ended.
  */
-int fr_follow(struct fr_cli *cli, const char *id, void (*on_interrupt)(void *arg), void *arg);
+int fr_follow(struct fr_cli *cli, const char *id, bool to_end, void (*on_interrupt)(void *arg),
+              void *arg, json_t **ret);
 
 /* Waits until the job has ended; *ret is the job, new. on_interrupt may be NULL. */
 int fr_follow_end(struct fr_cli *cli, const char *id, void (*on_interrupt)(void *arg),

@@ -145,10 +145,10 @@ static int follow(struct fr_cli *cli, const char *id)
     /* Pressed while the request was on its way. */
     if (fr_signals_take())
         cancel(&running);
-    if (!cli->json)
-        code = fr_follow(cli, id, cancel, &running);
-    if (code == FR_EXIT_OK)
+    if (cli->json)
         code = fr_follow_end(cli, id, cancel, &running, &job);
+    else
+        code = fr_follow(cli, id, true, cancel, &running, &job);
     if (code != FR_EXIT_OK) {
         fr_say_more("The job is not ended by this: flux-rest output --follow %s", id);
         return code == FR_EXIT_INTERRUPTED ? code : FR_EXIT_RUN;
