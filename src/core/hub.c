@@ -29,7 +29,6 @@ struct fr_hub {
     uint64_t live;          /* the first position that did not come with the backlog */
     uint64_t total;         /* bytes kept since the hub began */
     uint64_t seq;           /* of the latest event */
-    uint64_t preloaded;     /* the number of the latest event of a numbered backlog */
     uint64_t gone_seq;      /* the latest event that is not kept any more */
     double gone_time;       /* the latest timestamp of those */
     uint64_t instance;      /* hash of the instance's text; 0: not known yet */
@@ -227,26 +226,56 @@ uint64_t fr_hub_number(struct fr_hub *hub, const struct fr_event *event)
 
 void fr_hub_preload(struct fr_hub *hub, const struct fr_news *news)
 {
-    /* Numbers that are left out are of events that the engine itself has forgotten. */
-    if (news->event->seq > hub->preloaded + 1)
-        note_gone(hub, news->event->seq - 1, 0);
-    hub->preloaded = news->event->seq;
     fr_backlog_add(&hub->backlog, news->id, news->event, news->state);
+}
+
+void fr_hub_pass(struct fr_hub *hub, uint64_t seq)
+{
+    if (seq > hub->seq)
+        hub->seq = seq;
+    if (seq > hub->gone_seq)
+        hub->gone_seq = seq;
+}
+
+/*
+ * The number of the latest event before those that can be told without a gap; *ret_first is
+ * the first of them.
+ */
+static uint64_t find_gap(struct fr_hub *hub, size_t *ret_first)
+{
+    const struct fr_backlog *backlog = &hub->backlog;
+    uint64_t gone = backlog->gone_seq > hub->gone_seq ? backlog->gone_seq : hub->gone_seq;
+    uint64_t last = gone;
+
+    *ret_first = 0;
+    for (size_t i = 0; i < backlog->count; i++) {
+        uint64_t seq = backlog->items[i].event.seq;
+
+        if (seq > last + 1)
+            gone = seq - 1; /* forgotten by the engine */
+        if (seq > last)
+            last = seq;
+        if (seq <= gone + 1)
+            *ret_first = seq <= gone ? i + 1 : i;
+    }
+    return gone;
 }
 
 void fr_hub_settle(struct fr_hub *hub)
 {
     struct fr_backlog *backlog = &hub->backlog;
+    bool numbered = hub->epoch == 0;
+    uint64_t before;
+    size_t first = 0;
 
     fr_backlog_sort(backlog);
-    /* Events without numbers of their engine get the latest of ours, in their new order. */
-    uint64_t before = hub->preloaded > 0 ? backlog->gone_seq : hub->seq - backlog->count;
-    note_gone(hub, before > hub->gone_seq ? before : hub->gone_seq, backlog->gone_time);
-    for (size_t i = 0; i < backlog->count; i++) {
+    /* Without numbers of their engine they get the latest of ours, in their new order. */
+    before = numbered ? find_gap(hub, &first) : hub->seq - backlog->count;
+    note_gone(hub, before, backlog->gone_time);
+    for (size_t i = first; i < backlog->count; i++) {
         const struct fr_backlog_item *item = &backlog->items[i];
-        uint64_t own = item->event.seq;
         keep(hub,
-             &(struct fr_news){.seq = own > 0 ? own : before + i + 1,
+             &(struct fr_news){.seq = numbered ? item->event.seq : before + i + 1,
                                .id = item->id,
                                .event = &item->event,
                                .state = item->state},

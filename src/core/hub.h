@@ -77,11 +77,14 @@ uint64_t fr_hub_number(struct fr_hub *hub, const struct fr_event *event);
 /*
  * Notes an event of the first backlog, which is told to nobody; with fr_hub_settle(), once the
  * backlog is in and the instance is known, it can be read like any other. Events without
- * numbers of their engine come job by job, and are put in the order of their timestamps then.
+ * numbers of their engine are put in the order of their timestamps then, others in that of
+ * their numbers; what is left out there is gone.
  * The latest are kept, some thousands: whoever reads on after a restart was there shortly
  * before.
  */
 void fr_hub_preload(struct fr_hub *hub, const struct fr_news *news);
+/* Instead, for an engine with numbers: an event of this number was, and is not told. */
+void fr_hub_pass(struct fr_hub *hub, uint64_t seq);
 void fr_hub_settle(struct fr_hub *hub);
 
 /* Drops what is kept and noted: nothing up to the latest number can be read from here on. */

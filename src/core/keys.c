@@ -183,9 +183,8 @@ static const char *text_of(const json_t *object, const char *name)
     return json_string_value(json_object_get(object, name));
 }
 
-void fr_keys_note(struct fr_keys *keys, const json_t *jobspec, uint64_t id)
+void fr_keys_note(struct fr_keys *keys, const json_t *user, uint64_t id)
 {
-    const json_t *user = json_object_get(json_object_get(jobspec, "attributes"), "user");
     const json_t *attribute = json_object_get(user, FR_KEYS_ATTRIBUTE);
     const char *key = text_of(attribute, "key"), *who = text_of(attribute, "user");
     const char *request = text_of(attribute, "request");

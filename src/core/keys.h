@@ -58,7 +58,10 @@ void fr_keys_settle(struct fr_keys *keys, const struct fr_key *key, uint64_t id,
  */
 void fr_keys_release(struct fr_keys *keys, const struct fr_key *key, bool unknown, double now);
 
-/* Reads the key of a job out of its jobspec, if it has one. Without memory it stays unknown. */
-void fr_keys_note(struct fr_keys *keys, const json_t *jobspec, uint64_t id);
+/*
+ * Reads the key of a job out of attributes.user of its jobspec (may be NULL), if it has one.
+ * Without memory it stays unknown.
+ */
+void fr_keys_note(struct fr_keys *keys, const json_t *user, uint64_t id);
 
 #endif

@@ -56,6 +56,11 @@ static bool is_news(const struct fr_service *service, const struct fr_journal_en
     return !known || event->index >= known->nevents;
 }
 
+static const json_t *user_of(const struct fr_jobspec *spec)
+{
+    return json_object_get(json_object_get(spec->json, "attributes"), "user");
+}
+
 static void apply(struct fr_service *service, struct fr_table *table,
                   const struct fr_journal_entry *entry, const struct fr_event *event)
 {
@@ -81,13 +86,28 @@ static void apply(struct fr_service *service, struct fr_table *table,
         return;
     }
     if (rc >= 0 && entry->jobspec && strcmp(event->name, "submit") == 0)
-        fr_keys_note(service->keys, entry->jobspec->json, entry->id);
+        fr_keys_note(service->keys, user_of(entry->jobspec), entry->id);
     telling.job = job;
     telling.state = job ? job->state : FR_STATE_INACTIVE;
     if (service->fresh)
         fr_hub_preload(service->hub, &telling);
     else if (news)
         fr_hub_publish(service->hub, &telling);
+}
+
+/* A job of a backlog that has ended long ago: its events are not told. */
+static void add_ended(struct fr_service *service, struct fr_table *table,
+                      const struct fr_journal_entry *entry)
+{
+    int rc = fr_table_add(table, entry->ended, entry->seq);
+
+    if (rc < 0) {
+        if (rc == -ENOMEM)
+            fail(service, "no memory for a job", rc, NULL);
+        return;
+    }
+    fr_keys_note(service->keys, entry->user, entry->id);
+    fr_hub_pass(service->hub, entry->seq);
 }
 
 /* Whether it is another one than before. */
@@ -105,6 +125,8 @@ static void on_journal(void *arg, const struct fr_journal_entry *entry)
 
     if (service->fresh)
         (void)name_instance(service);
+    if (entry->ended)
+        add_ended(service, table, entry);
     for (size_t i = 0; i < entry->nevents; i++)
         apply(service, table, entry, &entry->events[i]);
 }

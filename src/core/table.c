@@ -295,6 +295,25 @@ static int add(struct fr_table *table, uint64_t id, struct fr_job **ret)
     return 0;
 }
 
+int fr_table_add(struct fr_table *table, struct fr_job **job, uint64_t seq)
+{
+    int rc = grow_hash(table);
+    struct fr_job **entry;
+
+    assert(!table->settled);
+    if (rc < 0)
+        return rc;
+    entry = lookup(table, (*job)->id);
+    if (*entry)
+        return -EALREADY;
+    *entry = *job;
+    *job = NULL;
+    (*entry)->changed_seq = seq;
+    table->count++;
+    table->states[state_bit(*entry)]++;
+    return 0;
+}
+
 static void drop(struct fr_table *table, struct fr_job *job, const struct stand *stand)
 {
     displace(table, job, stand);

@@ -38,6 +38,12 @@ int fr_table_apply(struct fr_table *table, uint64_t id, const struct fr_event *e
                    const struct fr_jobspec *jobspec, const struct fr_rset *R, uint64_t seq,
                    const struct fr_job **ret_job, struct fr_error *err);
 
+/*
+ * Adds a job that has ended, whole, to a table that is not settled; takes *job and leaves NULL.
+ * 0; -EALREADY for one that is known, -ENOMEM (nothing changed).
+ */
+int fr_table_add(struct fr_table *table, struct fr_job **job, uint64_t seq);
+
 /* Removes a job, if it is known. */
 void fr_table_remove(struct fr_table *table, uint64_t id);
 

@@ -28,6 +28,8 @@
 #include "model/jobspec.h"
 #include "model/rset.h"
 
+struct fr_job;
+
 /* One step of the journal: a job and what became of it. */
 struct fr_journal_entry {
     uint64_t id;
@@ -35,6 +37,13 @@ struct fr_journal_entry {
     size_t nevents;
     const struct fr_jobspec *jobspec; /* with the event `submit`, else NULL; no environment */
     const struct fr_rset *R;          /* with the event `alloc`, else NULL */
+    /*
+     * In a backlog, instead of all that: a job that has ended long ago, as its events have left
+     * it. NULL for none; the sink may take it, and leaves *ended NULL then.
+     */
+    struct fr_job **ended;
+    uint64_t seq; /* its last event's number */
+    json_t *user; /* attributes.user of its jobspec, or NULL */
 };
 
 /* Where an engine's news go. Given to the engine's create function; must outlive it. */

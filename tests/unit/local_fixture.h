@@ -22,6 +22,7 @@
 #define FIXTURE_JOBS 1024
 
 struct job_log {
+    uint64_t last_seq;
     uint64_t id;
     struct fr_job *job;
     char names[512]; /* of its events, each with a blank behind it */

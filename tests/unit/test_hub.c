@@ -14,6 +14,7 @@
 
 #include <uv.h>
 
+#include "base/util.h"
 #include "model/fluid.h"
 
 struct heard {
@@ -327,6 +328,45 @@ static void test_a_long_numbered_backlog(void **state)
     fr_hub_free(hub);
 }
 
+static void preload_seq(struct fr_hub *hub, uint64_t seq)
+{
+    struct fr_event event = {.timestamp = 5, .name = "start", .seq = seq};
+
+    fr_hub_number(hub, &event);
+    fr_hub_preload(hub, &(struct fr_news){.seq = seq, .id = 1, .event = &event});
+}
+
+/* Numbers that are left out were forgotten: nothing is told from before them. */
+static void test_gaps_in_a_numbered_backlog(void **state)
+{
+    static const uint64_t seqs[] = {3, 4, 20, 21, 9, 10, 17, 18, 19};
+    struct fr_hub *hub;
+    char text[FR_CURSOR_TEXT];
+
+    assert_int_equal(fr_hub_create(20000, &hub), 0);
+    fr_hub_set_instance(hub, "one", true);
+    for (size_t i = 0; i < FR_ARRAY_SIZE(seqs); i++)
+        preload_seq(hub, seqs[i]);
+    fr_hub_settle(hub);
+    assert_after(hub, fr_hub_cursor(hub, 16, text), 17, 5);
+    assert_after(hub, fr_hub_cursor(hub, 20, text), 21, 1);
+    assert_gone(hub, fr_hub_cursor(hub, 15, text));
+    assert_int_equal(fr_hub_get(hub, fr_hub_first(hub))->seq, 17);
+    fr_hub_free(hub);
+
+    assert_int_equal(fr_hub_create(20000, &hub), 0);
+    fr_hub_set_instance(hub, "one", true);
+    for (uint64_t seq = 1; seq <= 4; seq++)
+        preload_seq(hub, seq);
+    fr_hub_pass(hub, 3); /* this one was of a job that is told as a whole */
+    fr_hub_settle(hub);
+    assert_after(hub, fr_hub_cursor(hub, 3, text), 4, 1);
+    assert_gone(hub, fr_hub_cursor(hub, 2, text));
+    fr_hub_pass(hub, 9);
+    assert_int_equal(fr_hub_seq(hub), 9);
+    fr_hub_free(hub);
+}
+
 /* The events of 3 jobs, job by job; those of one second are of all of them. */
 static void preload_jobs(struct fr_hub *hub, double from, int events)
 {
@@ -438,6 +478,7 @@ int main(void)
         cmocka_unit_test(test_another_instance),
         cmocka_unit_test(test_numbers_outlive_the_daemon),
         cmocka_unit_test(test_a_long_numbered_backlog),
+        cmocka_unit_test(test_gaps_in_a_numbered_backlog),
         cmocka_unit_test(test_time_outlives_the_daemon),
         cmocka_unit_test(test_a_backlog_beyond_what_is_kept),
         cmocka_unit_test(test_time_stands_still_while_loading),

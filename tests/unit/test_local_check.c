@@ -79,14 +79,16 @@ static void test_nothing_is_wrong(void **state)
 static void test_damaged_rows(void **state)
 {
     struct fixture *f = *state;
-    uint64_t ids[6];
+    uint64_t ids[7];
 
-    for (size_t i = 0; i < 6; i++)
+    for (size_t i = 0; i < 7; i++)
         ids[i] = run_one(f);
     fixture_close(f);
     damage(f, "DELETE FROM events WHERE name = 'start' AND id =", ids[0]);
     check(f, 1, "stands where 5 was to be");
     damage(f, "UPDATE events SET idx = idx - 1 WHERE idx > 5 AND id =", ids[0]);
+    check(f, 1, "its record says otherwise");
+    damage(f, "UPDATE records SET record = NULL WHERE id =", ids[0]);
     check(f, 0, NULL);
     damage(f, "UPDATE jobs SET jobspec = '{' WHERE id =", ids[1]);
     check(f, 1, "its jobspec cannot be read");
@@ -98,6 +100,11 @@ static void test_damaged_rows(void **state)
     check(f, 4, "it has no events");
     damage(f, "UPDATE events SET timestamp = 1 WHERE name = 'finish' AND id =", ids[5]);
     check(f, 5, "the times of its events fall");
+    damage(f,
+           "UPDATE records SET record = replace(record, 'true', 'false') WHERE id =", ids[6]);
+    check(f, 6, "its record says otherwise");
+    damage(f, "UPDATE records SET record = NULL WHERE id =", ids[6]);
+    check(f, 5, NULL); /* then a start reads the events */
 }
 
 static void test_damaged_folders(void **state)

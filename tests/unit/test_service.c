@@ -130,6 +130,42 @@ static void test_ready_when_caught_up(void **state)
     assert_int_equal(fixture->news, 4);
 }
 
+/* A job that ended long ago comes whole, with its key, and without events. */
+static void test_ended_jobs(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fr_keys *keys = fr_service_keys(fixture->service);
+    struct fr_journal_entry entry = {.id = 7, .seq = 40};
+    json_t *fields = json_pack("{s:s}", "command", "true"), *attribute;
+    struct fr_job *job;
+    struct fr_key key;
+    uint64_t id = 0;
+
+    assert_int_equal(fr_key_make("u", "k", fields, &key, &attribute), 0);
+    entry.user = json_pack("{s:o}", FR_KEYS_ATTRIBUTE, attribute);
+    for (int i = 0; i < 2; i++) { /* and once more, which changes nothing */
+        job = fr_job_create(7);
+        job->state = FR_STATE_INACTIVE;
+        job->t_inactive = 12;
+        entry.ended = &job;
+        fixture->sink->journal(fixture->sink->arg, &entry);
+        assert_true((job == NULL) == (i == 0));
+        fr_job_free(job);
+    }
+    tell(fixture, 8, 0, 4);
+    fixture->sink->caught_up(fixture->sink->arg);
+    assert_int_equal(fr_table_count(fr_service_table(fixture->service)), 2);
+    assert_int_equal(find(fixture, 7)->changed_seq, 40);
+    struct fr_table_walk walk =
+        fr_table_walk(fr_service_table(fixture->service), FR_STATE_INACTIVE);
+    assert_int_equal(fr_table_next(&walk)->id, 7);
+    assert_int_equal(fr_keys_claim(keys, &key, 1, &id), FR_KEYS_KNOWN);
+    assert_int_equal(id, 7);
+    assert_true(fr_hub_seq(fr_service_hub(fixture->service)) >= 40);
+    json_decref(entry.user);
+    json_decref(fields);
+}
+
 static void test_jobs_stay_readable_while_the_engine_is_lost(void **state)
 {
     struct fixture *fixture = *state;
@@ -264,6 +300,7 @@ int main(void)
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_ready_when_caught_up),
+        TEST(test_ended_jobs),
         TEST(test_jobs_stay_readable_while_the_engine_is_lost),
         TEST(test_silent_engine_resumes),
         TEST(test_another_instance),

@@ -17,6 +17,8 @@
 #include <sqlite3.h>
 
 #include "base/util.h"
+#include "engine/local/jobs.h"
+#include "model/job_record.h"
 
 struct bench {
     uv_loop_t loop;
@@ -139,7 +141,7 @@ static void wait_calls(struct bench *bench, const struct outcome *outcome, int c
 struct rows {
     char text[4096];
     size_t count;
-    uint64_t last_seq;
+    uint64_t last_id, last_seq;
 };
 
 static int on_row(void *arg, const struct fr_row *row)
@@ -147,7 +149,10 @@ static int on_row(void *arg, const struct fr_row *row)
     struct rows *rows = arg;
     size_t used = strlen(rows->text);
 
-    assert_true(row->event.seq > rows->last_seq);
+    /* Job by job, each in order. */
+    assert_true(row->id > rows->last_id ||
+                (row->id == rows->last_id && row->event.seq > rows->last_seq));
+    rows->last_id = row->id;
     rows->last_seq = row->event.seq;
     rows->count++;
     if (used < sizeof(rows->text) - 64)
@@ -161,8 +166,7 @@ static struct rows read_all(struct bench *bench)
 {
     struct rows rows = {.text = ""};
 
-    assert_int_equal(
-        fr_store_read_events(bench->store, 0, UINT32_MAX, 100000, on_row, &rows, NULL), 0);
+    assert_int_equal(fr_store_read_events(bench->store, 0, 100000, on_row, &rows, NULL), 0);
     return rows;
 }
 
@@ -214,10 +218,106 @@ static void test_reads_in_slices(void **state)
     for (uint64_t id = 1; id <= 50; id++)
         put_job(bench, id, 3, &outcome);
     wait_calls(bench, &outcome, 50);
-    for (int i = 0; i < 15; i++)
-        assert_int_equal(
-            fr_store_read_events(bench->store, rows.last_seq, 90, 7, on_row, &rows, NULL), 0);
-    assert_int_equal(rows.count, 90); /* and nothing beyond the last asked for */
+    for (size_t i = 1; i <= 14; i++) {
+        assert_int_equal(fr_store_read_events(bench->store, 0, 7, on_row, &rows, NULL), 0);
+        assert_int_equal(rows.count, 7 * i);
+    }
+    assert_int_equal(fr_store_read_events(bench->store, 0, 7, on_row, &rows, NULL), 0);
+    assert_int_equal(rows.count, 100);
+    rows = (struct rows){.text = ""}; /* from the start again, and ended before all is read */
+    assert_int_equal(fr_store_read_events(bench->store, 0, 7, on_row, &rows, NULL), 0);
+    assert_int_equal(rows.count, 7);
+}
+
+#define SPEC                                                                                   \
+    "{\"resources\":[{\"type\":\"slot\",\"count\":2,\"label\":\"task\",\"with\":[{\"type\":"   \
+    "\"core\","                                                                                \
+    "\"count\":1}]}],\"tasks\":[{\"command\":[\"a\",\"b c\"],\"slot\":\"task\",\"count\":{"    \
+    "\"per_slot\":1}}],\"attributes\":{\"system\":{\"duration\":60.5,\"cwd\":\"/"              \
+    "tmp\"},\"user\":{"                                                                        \
+    "\"k\":[1,\"v\"]}},\"version\":1}"
+
+/* One job from its submit to its end, in two units. */
+static void put_whole(struct bench *bench, uint64_t id, struct outcome *outcome)
+{
+    struct fr_unit *unit = fr_unit_create(id, on_unit, outcome);
+
+    unit->jobspec = strdup(SPEC);
+    unit->urgency = 16;
+    fr_unit_event(unit, "submit", 1.5, 0, strdup("{\"userid\":5,\"urgency\":16}"));
+    fr_unit_event(unit, "validate", 2.5, 1, NULL);
+    fr_unit_event(unit, "depend", 3.5, 2, NULL);
+    fr_unit_event(unit, "priority", 4.5, 3, strdup("{\"priority\":16}"));
+    fr_store_put(bench->store, unit);
+    unit = fr_unit_create(id, on_unit, outcome);
+    unit->R = strdup("{\"version\":1,\"execution\":{\"R_lite\":[{\"rank\":\"0\",\"children\":{"
+                     "\"core\":\"0-1\"}}],\"nodelist\":[\"here\"],\"starttime\":1,"
+                     "\"expiration\":0}}");
+    fr_unit_event(unit, "alloc", 5.123456789, 4, NULL);
+    fr_unit_event(unit, "start", 6.5, 5, NULL);
+    fr_unit_event(unit, "exception", 7.5, 6,
+                  strdup("{\"type\":\"timeout\",\"severity\":0,\"note\":\"a \\\"note\\\"\"}"));
+    fr_unit_event(unit, "finish", 7.5, 7, strdup("{\"status\":15}"));
+    fr_unit_event(unit, "clean", 8.5, 8, NULL);
+    fr_store_put(bench->store, unit);
+}
+
+static int on_record(void *arg, const struct fr_ended *ended)
+{
+    int *count = arg;
+    struct fr_job *job = NULL;
+    json_t *user = NULL;
+
+    assert_int_equal(ended->id, 3 + *count);
+    assert_int_equal(ended->seq, 9 * (*count + 1));
+    assert_int_equal(ended->outcome,
+                     FR_OUTCOME_ALLOC | FR_OUTCOME_START | FR_OUTCOME_EXCEPTION);
+    assert_int_equal(fr_job_record_parse(ended->record, ended->id, &job, &user), 0);
+    assert_int_equal(job->id, ended->id);
+    assert_int_equal(job->state, FR_STATE_INACTIVE);
+    assert_int_equal(job->result, FR_RESULT_TIMEOUT);
+    assert_int_equal(job->waitstatus, 15);
+    assert_int_equal(job->nevents, 9);
+    assert_int_equal(job->ncores, 2);
+    assert_true(job->t_run == 5.123456789 && job->duration == 60.5);
+    assert_string_equal(job->command, "a b c");
+    assert_string_equal(job->nodelist, "here");
+    assert_string_equal(job->exception_note, "a \"note\"");
+    assert_null(job->queue);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(user, "k"), 1)), "v");
+    fr_job_free(job);
+    json_decref(user);
+    ++*count;
+    return 0;
+}
+
+/* Of a job that has ended there is a record; whoever wants to know the latest reads events. */
+static void test_records(void **state)
+{
+    struct bench *bench = *state;
+    struct outcome outcome = {0};
+    struct rows rows = {.text = ""};
+    int count = 0;
+
+    fr_store_release(bench->store);
+    for (uint64_t id = 3; id <= 5; id++)
+        put_whole(bench, id, &outcome);
+    put_job(bench, 6, 3, &outcome);
+    put_event(bench, 6, "clean", 2, &outcome); /* its jobspec cannot be read */
+    put_job(bench, 7, 3, &outcome);
+    wait_calls(bench, &outcome, 9);
+    assert_int_equal(fr_store_read_records(bench->store, 2, 18, 10, on_record, &count, NULL),
+                     0);
+    assert_int_equal(count, 2);
+    assert_int_equal(fr_store_read_records(bench->store, 4, 30, 10, on_record, &count, NULL),
+                     0);
+    assert_int_equal(count, 3);
+    assert_int_equal(fr_store_read_events(bench->store, 27, 99, on_row, &rows, NULL), 0);
+    assert_string_equal(rows.text, "6.0:submit+J 6.1:validate 6.2:clean 7.0:submit+J "
+                                   "7.1:validate ");
+    rows = (struct rows){.text = ""};
+    assert_int_equal(fr_store_read_events(bench->store, 26, 99, on_row, &rows, NULL), 0);
+    assert_int_equal(rows.count, 9 + 5);
 }
 
 static void test_holds_until_released(void **state)
@@ -408,7 +508,7 @@ static void test_takes_over_version_1(void **state)
         assert_string_equal(fr_store_uuid(bench->store),
                             "12345678-1234-4234-8234-123456789abc");
         assert_int_equal(fr_store_last_seq(bench->store), 3);
-        assert_string_equal(read_all(bench).text, "7.0:submit+J 9.0:submit+J 7.1:clean ");
+        assert_string_equal(read_all(bench).text, "7.0:submit+J 7.1:clean 9.0:submit+J ");
         close_store(bench);
         assert_int_equal(sql_ask(bench->path, "SELECT COUNT(*) FROM jobs WHERE ended = 11.5"),
                          1);
@@ -439,7 +539,7 @@ static void test_failed_take_over(void **state)
     assert_int_equal(sql_ask(bench->path, "PRAGMA user_version"), 1);
     sql_run(bench->path, "DROP TABLE doomed");
     open_store(bench);
-    assert_string_equal(read_all(bench).text, "7.0:submit+J 9.0:submit+J 7.1:clean ");
+    assert_string_equal(read_all(bench).text, "7.0:submit+J 7.1:clean 9.0:submit+J ");
 }
 
 static void test_unit_with_many_events(void **state)
@@ -448,6 +548,7 @@ static void test_unit_with_many_events(void **state)
     struct outcome outcome = {0};
     struct fr_unit *unit = fr_unit_create(5, on_unit, &outcome);
 
+    unit->jobspec = strdup("{}");
     assert_int_equal(fr_unit_reserve(unit, 3), 0);
     for (int i = 0; i < 500; i++) {
         assert_int_equal(fr_unit_reserve(unit, (size_t)i + 1), 0);
@@ -482,6 +583,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_keeps_what_it_is_given, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reads_in_slices, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_records, setup, teardown),
         cmocka_unit_test_setup_teardown(test_holds_until_released, setup, teardown),
         cmocka_unit_test_setup_teardown(test_close_commits_what_waits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),

@@ -43,7 +43,7 @@ int fr_jobs_reserve(struct fr_jobs *jobs, size_t more)
     return 0;
 }
 
-int fr_jobs_add(struct fr_jobs *jobs, uint64_t id, struct fr_local_job *job)
+static int add(struct fr_jobs *jobs, uint64_t id, uintptr_t what)
 {
     size_t place;
 
@@ -52,9 +52,29 @@ int fr_jobs_add(struct fr_jobs *jobs, uint64_t id, struct fr_local_job *job)
     place = place_of(jobs, id);
     memmove(jobs->items + place + 1, jobs->items + place,
             (jobs->count - place) * sizeof(*jobs->items));
-    jobs->items[place] = (struct fr_jobs_item){id, (uintptr_t)job};
+    jobs->items[place] = (struct fr_jobs_item){id, what};
     jobs->count++;
+    return 0;
+}
+
+static uintptr_t of_outcome(unsigned int outcome)
+{
+    return (uintptr_t)outcome << 1 | 1;
+}
+
+int fr_jobs_add(struct fr_jobs *jobs, uint64_t id, struct fr_local_job *job)
+{
+    if (add(jobs, id, (uintptr_t)job) < 0)
+        return -ENOMEM;
     TAILQ_INSERT_TAIL(&jobs->active, job, active);
+    return 0;
+}
+
+int fr_jobs_add_ended(struct fr_jobs *jobs, uint64_t id, unsigned int outcome)
+{
+    if (add(jobs, id, of_outcome(outcome)) < 0)
+        return -ENOMEM;
+    jobs->nended++;
     return 0;
 }
 
@@ -95,7 +115,7 @@ void fr_jobs_end(struct fr_jobs *jobs, uint64_t id, unsigned int outcome)
     if (!item || has_ended(item))
         return;
     TAILQ_REMOVE(&jobs->active, (struct fr_local_job *)item->what, active);
-    item->what = (uintptr_t)outcome << 1 | 1;
+    item->what = of_outcome(outcome);
     jobs->nended++;
 }
 

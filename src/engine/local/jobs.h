@@ -41,6 +41,8 @@ void fr_jobs_init(struct fr_jobs *jobs);
 int fr_jobs_reserve(struct fr_jobs *jobs, size_t more);
 /* Adds a job that is not there yet. 0 or -ENOMEM. */
 int fr_jobs_add(struct fr_jobs *jobs, uint64_t id, struct fr_local_job *job);
+/* Adds one that has ended, as fr_jobs_add(). */
+int fr_jobs_add_ended(struct fr_jobs *jobs, uint64_t id, unsigned int outcome);
 /* Forgets an active job's state: it has ended so. */
 void fr_jobs_end(struct fr_jobs *jobs, uint64_t id, unsigned int outcome);
 /* Whether the id is known; *ret_job is NULL if it has ended. */

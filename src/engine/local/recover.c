@@ -5,8 +5,14 @@
 #include "base/buf.h"
 #include "base/util.h"
 #include "engine/local/local.h"
+#include "model/job_record.h"
 
 #define SLICE_EVENTS 1000
+/*
+ * Of so many of the latest events each is told, so that whoever followed them can go on; of
+ * jobs that had ended before, only what became of them.
+ */
+#define RECENT_EVENTS 10000
 #define TEXTS_MAX (1U << 30)
 
 /* One event out of the store, on its way from the worker to the loop. */
@@ -21,12 +27,12 @@ struct step {
     bool fatal;  /* with `exception`: of severity 0 */
     struct fr_jobspec *spec;
     struct fr_rset *rset;
+    unsigned int outcome; /* of a job that has ended: `context` is its record, seq the last */
 };
 
 struct slice {
     struct fr_local *engine;
-    uint64_t after;
-    uint64_t last; /* events up to here were there when we opened */
+    bool ended; /* it holds jobs that have ended, else events */
     size_t count;
     struct step steps[SLICE_EVENTS];
     struct fr_buf texts;
@@ -39,6 +45,9 @@ struct slice {
  */
 struct recovery {
     struct fr_local *engine;
+    uint64_t cut;   /* the latest event of those that are not told */
+    bool events;    /* the jobs that have ended are through */
+    uint64_t after; /* the last of them so far */
     struct slice slices[2];
     int reading; /* which of them the worker has */
     bool failed;
@@ -157,15 +166,38 @@ static int on_row(void *arg, const struct fr_row *row)
     return rc;
 }
 
+static int on_ended(void *arg, const struct fr_ended *ended)
+{
+    struct slice *slice = arg;
+    struct step *step = &slice->steps[slice->count++];
+
+    *step = (struct step){.id = ended->id,
+                          .event = {.seq = ended->seq},
+                          .outcome = ended->outcome,
+                          .context = text_put(&slice->texts, ended->record)};
+    if (fr_buf_status(&slice->texts) < 0)
+        return fr_error_set(&slice->error, ENOMEM, FR_CODE_INTERNAL, "No memory for a job.");
+    return 0;
+}
+
 static int slice_work(void *arg)
 {
     struct recovery *recovery = arg;
     struct slice *slice = &recovery->slices[recovery->reading];
+    struct fr_store *store = slice->engine->store;
     int rc;
 
     slice_reset(slice);
-    rc = fr_store_read_events(slice->engine->store, slice->after, slice->last, SLICE_EVENTS,
-                              on_row, slice, &slice->error);
+    slice->ended = !recovery->events;
+    if (slice->ended)
+        rc = fr_store_read_records(store, recovery->after, recovery->cut, SLICE_EVENTS,
+                                   on_ended, slice, &slice->error);
+    else
+        rc = fr_store_read_events(store, recovery->cut, SLICE_EVENTS, on_row, slice,
+                                  &slice->error);
+    recovery->events = slice->count < SLICE_EVENTS || !slice->ended;
+    if (slice->count > 0)
+        recovery->after = slice->steps[slice->count - 1].id;
     /* Only now do the texts stay where they are. */
     for (size_t i = 0; i < slice->count; i++) {
         struct step *step = &slice->steps[i];
@@ -313,16 +345,43 @@ static void tell(struct fr_local *engine, const struct slice *slice, size_t from
     engine->sink.journal(engine->sink.arg, &entry);
 }
 
+/* Tells of a job that has ended, and notes that it has. */
+static int tell_ended(struct fr_local *engine, const struct step *step)
+{
+    struct fr_job *job = NULL;
+    struct fr_journal_entry entry = {.id = step->id, .ended = &job, .seq = step->event.seq};
+    int rc = fr_job_record_parse(step->event.context, step->id, &job, &entry.user);
+
+    if (rc == 0 && fr_jobs_add_ended(&engine->jobs, step->id, step->outcome) < 0)
+        rc = -ENOMEM;
+    if (rc == 0)
+        engine->sink.journal(engine->sink.arg, &entry);
+    fr_job_free(job);
+    json_decref(entry.user);
+    return rc;
+}
+
+static int take_failed(struct slice *slice, int rc)
+{
+    return fr_error_set(&slice->error, -rc, FR_CODE_INTERNAL,
+                        "The job store cannot be taken up: %s.", strerror(-rc));
+}
+
 static int slice_take(struct slice *slice)
 {
     size_t from = 0;
 
-    for (size_t i = 0; i < slice->count; i++) {
+    for (size_t i = 0; slice->ended && i < slice->count; i++) {
+        int rc = tell_ended(slice->engine, &slice->steps[i]);
+
+        if (rc < 0)
+            return take_failed(slice, rc);
+    }
+    for (size_t i = 0; !slice->ended && i < slice->count; i++) {
         int rc = apply(slice->engine, &slice->steps[i]);
 
         if (rc < 0)
-            return fr_error_set(&slice->error, -rc, FR_CODE_INTERNAL,
-                                "The job store cannot be taken up: %s.", strerror(-rc));
+            return take_failed(slice, rc);
         if (i + 1 == slice->count || slice->steps[i + 1].id != slice->steps[from].id) {
             tell(slice->engine, slice, from, i + 1);
             from = i + 1;
@@ -370,13 +429,11 @@ static void take_up(struct fr_local *engine)
 static void on_slice(void *arg, int result);
 
 /* Sends the worker on with the slice that is free, from where the last one ended. */
-static int read_next(struct recovery *recovery, uint64_t after)
+static int read_next(struct recovery *recovery)
 {
-    int next = 1 - recovery->reading;
     int rc;
 
-    recovery->slices[next].after = after;
-    recovery->reading = next;
+    recovery->reading = 1 - recovery->reading;
     rc = fr_work_queue(recovery->engine->loop, slice_work, on_slice, recovery);
     if (rc == 0)
         recovery->engine->works++;
@@ -397,13 +454,13 @@ static void on_slice(void *arg, int result)
     struct recovery *recovery = arg;
     struct fr_local *engine = recovery->engine;
     struct slice *slice = &recovery->slices[recovery->reading];
-    bool more = slice->count == SLICE_EVENTS;
+    bool more = slice->ended || slice->count == SLICE_EVENTS;
     bool reading = false;
 
     if (result < 0)
         fail(recovery, &slice->error);
     if (more && !recovery->failed && !engine->closing) {
-        reading = read_next(recovery, slice->steps[slice->count - 1].event.seq) == 0;
+        reading = read_next(recovery) == 0;
         if (!reading) {
             (void)fr_error_set(&slice->error, ENOMEM, FR_CODE_INTERNAL, "No memory.");
             fail(recovery, &slice->error);
@@ -425,12 +482,15 @@ int fr_recover_begin(struct fr_local *engine, struct fr_error *err)
 
     for (int i = 0; recovery && i < 2; i++) {
         recovery->slices[i].engine = engine;
-        recovery->slices[i].last = fr_store_last_seq(engine->store);
         fr_buf_init(&recovery->slices[i].texts, TEXTS_MAX);
     }
-    if (recovery)
+    if (recovery) {
+        uint64_t last = fr_store_last_seq(engine->store);
+
         recovery->engine = engine;
-    if (!recovery || read_next(recovery, 0) < 0) {
+        recovery->cut = last > RECENT_EVENTS ? last - RECENT_EVENTS : 0;
+    }
+    if (!recovery || read_next(recovery) < 0) {
         recovery_free(recovery);
         return fr_error_set(err, ENOMEM, FR_CODE_INTERNAL, "No memory to read the job store.");
     }

@@ -26,6 +26,7 @@ static void store_free(struct fr_store *store)
         return;
     units_free(store->queue);
     fr_timer_free(store->retry);
+    fr_store_read_stop(store);
     (void)sqlite3_close(store->reader);
     fr_db_close(&store->db);
     free(store);

@@ -110,12 +110,32 @@ struct fr_row {
 
 typedef int (*fr_row_f)(void *arg, const struct fr_row *row);
 
+/* A job that has ended, in short. */
+struct fr_ended {
+    uint64_t id;
+    uint64_t seq; /* of its last event */
+    unsigned int outcome;
+    const char *record; /* model/job_record.h; borrowed for the call */
+};
+
+typedef int (*fr_record_f)(void *arg, const struct fr_ended *ended);
+
 /*
- * For a worker thread. Tells up to limit events with after < seq <= last, in the order of seq.
- * 0; a negative errno with err; or what each returned if not 0.
+ * For a worker thread. Tells up to limit jobs with a higher id than `after`, in the order of
+ * ids, that had ended with the event `cut` and of which there is a record. 0; a negative errno
+ * with err; or what each returned if negative.
  */
-int fr_store_read_events(struct fr_store *store, uint64_t after, uint64_t last, int limit,
-                         fr_row_f each, void *arg, struct fr_error *err);
+int fr_store_read_records(struct fr_store *store, uint64_t after, uint64_t cut, int limit,
+                          fr_record_f each, void *arg, struct fr_error *err);
+
+/*
+ * For a worker thread. Tells the events of all other jobs, job by job in the order of ids, up
+ * to limit in one call and from where the last call stopped; fewer are the last. As above.
+ */
+int fr_store_read_events(struct fr_store *store, uint64_t cut, int limit, fr_row_f each,
+                         void *arg, struct fr_error *err);
+/* Ends that before the last call. */
+void fr_store_read_stop(struct fr_store *store);
 
 /*
  * For a worker thread. A job's jobspec and environment, to be freed by the caller. 0, -ENOENT,

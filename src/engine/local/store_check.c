@@ -11,7 +11,7 @@
 #include "engine/local/local.h"
 #include "engine/local/store_inner.h"
 #include "model/fluid.h"
-#include "model/job.h"
+#include "model/job_record.h"
 #include "shell/folder.h"
 
 FR_DEFINE_CLEANUP(struct fr_jobspec *, jobspec, fr_jobspec_free);
@@ -26,7 +26,9 @@ struct check {
     struct fr_job *job; /* whose events are being read */
     unsigned int outcome;
     double last;
-    bool ended; /* as the job's row says */
+    bool ended;   /* as the job's row says */
+    json_t *user; /* attributes.user of its jobspec */
+    int before;   /* faults found before it */
 };
 
 static void fault(struct check *check, const char *fmt, ...)
@@ -123,6 +125,7 @@ static void job_end(struct check *check)
                                       : "it has ended, and is not marked so");
     folder_check(check);
     fr_job_free(fr_take(check->job));
+    json_decref(fr_take(check->user));
 }
 
 static int job_begin(struct check *check, uint64_t id)
@@ -131,6 +134,7 @@ static int job_begin(struct check *check, uint64_t id)
     check->job = fr_job_create(id);
     check->outcome = 0;
     check->last = 0;
+    check->before = check->faults;
     return check->job ? 0 : -ENOMEM;
 }
 
@@ -140,6 +144,9 @@ static void jobspec_read(struct check *check, const char *text, struct fr_jobspe
 
     if (!json || fr_jobspec_create(json, ret, NULL) < 0)
         job_fault(check, text ? "its jobspec cannot be read" : "it has events and no jobspec");
+    if (*ret)
+        check->user =
+            json_incref(json_object_get(json_object_get((*ret)->json, "attributes"), "user"));
 }
 
 static void R_read(struct check *check, const char *text, struct fr_rset **ret)
@@ -179,6 +186,18 @@ static void event_check(struct check *check, const struct fr_event *event, const
     check->outcome |= fr_run_outcome(event);
 }
 
+/* The record of a job that has ended, which a start takes for its events. */
+static void record_check(struct check *check, const char *record)
+{
+    _cleanup_(fr_cleanup_str) char *right = NULL;
+
+    if (!record || check->faults > check->before)
+        return;
+    right = fr_job_record_format(check->job, check->user);
+    if (right && strcmp(right, record) != 0)
+        job_fault(check, "its record says otherwise than its events");
+}
+
 static int on_event(struct check *check, sqlite3_stmt *stmt)
 {
     const struct fr_event event = {.index = sqlite3_column_int64(stmt, 2),
@@ -195,6 +214,7 @@ static int on_event(struct check *check, sqlite3_stmt *stmt)
     check->ended = sqlite3_column_type(stmt, 8) != SQLITE_NULL;
     event_check(check, &event, (const char *)sqlite3_column_text(stmt, 6),
                 (const char *)sqlite3_column_text(stmt, 7));
+    record_check(check, (const char *)sqlite3_column_text(stmt, 9));
     return 0;
 }
 
@@ -257,8 +277,10 @@ static int check_all(struct check *check, struct fr_error *err)
         rc = query(check,
                    "SELECT e.seq, e.id, e.idx, e.timestamp, e.name, e.context,"
                    " CASE e.name WHEN 'submit' THEN j.jobspec END,"
-                   " CASE e.name WHEN 'alloc' THEN j.R END, j.ended"
-                   " FROM events e LEFT JOIN jobs j ON j.id = e.id ORDER BY e.id, e.seq",
+                   " CASE e.name WHEN 'alloc' THEN j.R END, j.ended,"
+                   " CASE e.name WHEN 'clean' THEN r.record END"
+                   " FROM events e LEFT JOIN jobs j ON j.id = e.id"
+                   " LEFT JOIN records r ON r.id = e.id ORDER BY e.id, e.seq",
                    on_event, err);
     job_end(check);
     if (rc == 0)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "engine/local/store_inner.h"
 
 #define BUSY_MS 10000
 
@@ -66,6 +67,11 @@ static int statements_prepare(struct fr_db *db, struct fr_error *err)
         {&db->ended, "UPDATE jobs SET ended = ? WHERE id = ?"},
         {&db->event, "INSERT INTO events (seq, id, idx, timestamp, name, context)"
                      " VALUES (?,?,?,?,?,?)"},
+        {&db->record, "INSERT OR REPLACE INTO records (id, seq, outcome, record)"
+                      " VALUES (?,?,?,?)"},
+        {&db->read_job, "SELECT jobspec, R FROM jobs WHERE id = ?"},
+        {&db->read_log, "SELECT idx, timestamp, name, context FROM events WHERE id = ?"
+                        " ORDER BY seq"},
     };
 
     for (size_t i = 0; i < FR_ARRAY_SIZE(all); i++) {
@@ -120,8 +126,9 @@ int fr_db_open(const char *path, struct fr_db *db, struct fr_db_facts *ret,
 
 void fr_db_close(struct fr_db *db)
 {
-    sqlite3_stmt *all[] = {db->begin, db->commit,     db->job,   db->rset,
-                           db->limit, db->expiration, db->ended, db->event};
+    sqlite3_stmt *all[] = {db->begin,  db->commit,     db->job,     db->rset,
+                           db->limit,  db->expiration, db->ended,   db->event,
+                           db->record, db->read_job,   db->read_log};
 
     for (size_t i = 0; i < FR_ARRAY_SIZE(all); i++)
         (void)sqlite3_finalize(all[i]);
@@ -176,7 +183,9 @@ static bool event_write(struct fr_db *db, uint64_t id, const struct fr_event *ev
     bind_text(db->event, 6, event->context);
     if (!step(db->event))
         return false;
-    return strcmp(event->name, "clean") != 0 || number_write(db->ended, id, event->timestamp);
+    return strcmp(event->name, "clean") != 0 ||
+           (number_write(db->ended, id, event->timestamp) &&
+            fr_record_write(db, id, event->seq));
 }
 
 /*
@@ -202,9 +211,10 @@ static bool ids_write(struct fr_db *db, const struct fr_unit *unit)
         (void)snprintf(sql, sizeof(sql),
                        doom ? "INSERT OR IGNORE INTO doomed VALUES (%lld);"
                               "DELETE FROM events WHERE id = %lld;"
+                              "DELETE FROM records WHERE id = %lld;"
                               "DELETE FROM jobs WHERE id = %lld;"
                             : "DELETE FROM doomed WHERE id = %lld;",
-                       id, id, id);
+                       id, id, id, id);
         good = sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK;
     }
     return good;
@@ -240,8 +250,9 @@ static bool unit_write(struct fr_db *db, const struct fr_unit *unit)
 
 static void roll_back(struct fr_db *db)
 {
-    sqlite3_stmt *all[] = {db->begin, db->commit,     db->job,   db->rset,
-                           db->limit, db->expiration, db->ended, db->event};
+    sqlite3_stmt *all[] = {db->begin,  db->commit,     db->job,     db->rset,
+                           db->limit,  db->expiration, db->ended,   db->event,
+                           db->record, db->read_job,   db->read_log};
 
     for (size_t i = 0; i < FR_ARRAY_SIZE(all); i++) {
         (void)sqlite3_reset(all[i]);

@@ -14,7 +14,8 @@
 /* A connection that writes, with its prepared statements. */
 struct fr_db {
     sqlite3 *handle;
-    sqlite3_stmt *begin, *commit, *job, *rset, *limit, *expiration, *ended, *event;
+    sqlite3_stmt *begin, *commit, *job, *rset, *limit, *expiration, *ended, *event, *record,
+        *read_job, *read_log;
 };
 
 /* What a database says of itself. */

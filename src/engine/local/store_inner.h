@@ -7,6 +7,7 @@
  *   store_read.c    what worker threads read
  *   store_check.c   the whole of it, looked at
  *   store_db.c      the SQL of a commit
+ *   store_record.c  the record of a job that has ended
  *   store_schema.c  the tables, and how older ones become them
  */
 #ifndef FR_LOCAL_STORE_INNER_H
@@ -20,6 +21,7 @@ struct fr_store {
     uv_loop_t *loop;
     struct fr_db db; /* the worker's while busy */
     sqlite3 *reader;
+    sqlite3_stmt *scan_ids, *scan_log; /* of fr_store_read_events() between two calls */
     struct fr_db_facts facts;
     struct fr_unit *queue, **queue_end;
     struct fr_unit *batch; /* being committed */
@@ -32,5 +34,12 @@ struct fr_store {
     void (*closed)(void *arg);
     void *closed_arg;
 };
+
+/*
+ * store_record.c: keeps the record of a job whose last event, `clean` with this number, was
+ * just written. Where none can be made a start reads the job's events. False: as
+ * sqlite3_errcode().
+ */
+bool fr_record_write(struct fr_db *db, uint64_t id, uint64_t seq);
 
 #endif

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-3.0-only
+#include <limits.h>
 #include <string.h>
 
 #include "base/util.h"
@@ -24,56 +25,113 @@ static struct fr_row row_of(sqlite3_stmt *stmt)
     };
 }
 
-/* Tells each row of a statement that is bound. */
-static int rows_tell(struct fr_store *store, sqlite3_stmt *stmt, fr_row_f each, void *arg,
-                     struct fr_error *err)
+/* Tells at most limit rows of a statement that is bound: how many, or as each. */
+static int rows_tell(struct fr_store *store, sqlite3_stmt *stmt, int limit, fr_row_f each,
+                     void *arg, struct fr_error *err)
 {
-    int step;
+    int step = SQLITE_ROW;
+    int count = 0;
 
-    while ((step = sqlite3_step(stmt)) == SQLITE_ROW) {
+    while (count < limit && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
         struct fr_row row = row_of(stmt);
         int rc;
 
         if (!row.event.name)
             return fr_error_set(err, ENOMEM, FR_CODE_INTERNAL, "No memory for an event.");
         rc = each(arg, &row);
-        if (rc)
+        if (rc < 0)
+            return rc;
+        count++;
+    }
+    return step == SQLITE_DONE || step == SQLITE_ROW ? count : fr_db_failed(store->reader, err);
+}
+
+int fr_store_read_records(struct fr_store *store, uint64_t after, uint64_t cut, int limit,
+                          fr_record_f each, void *arg, struct fr_error *err)
+{
+    static const char sql[] = "SELECT id, seq, outcome, record FROM records"
+                              " WHERE id > ? AND seq <= ? AND record IS NOT NULL"
+                              " ORDER BY id LIMIT ?";
+    _cleanup_(cleanup_stmt) sqlite3_stmt *stmt = NULL;
+    int step;
+
+    if (sqlite3_prepare_v2(store->reader, sql, -1, &stmt, NULL) != SQLITE_OK)
+        return fr_db_failed(store->reader, err);
+    (void)sqlite3_bind_int64(stmt, 1, (int64_t)after);
+    (void)sqlite3_bind_int64(stmt, 2, (int64_t)cut);
+    (void)sqlite3_bind_int(stmt, 3, limit);
+    while ((step = sqlite3_step(stmt)) == SQLITE_ROW) {
+        const struct fr_ended ended = {
+            .id = (uint64_t)sqlite3_column_int64(stmt, 0),
+            .seq = (uint64_t)sqlite3_column_int64(stmt, 1),
+            .outcome = (unsigned int)sqlite3_column_int(stmt, 2),
+            .record = (const char *)sqlite3_column_text(stmt, 3),
+        };
+        int rc;
+
+        if (!ended.record)
+            return fr_error_set(err, ENOMEM, FR_CODE_INTERNAL, "No memory for a job.");
+        rc = each(arg, &ended);
+        if (rc < 0)
             return rc;
     }
     return step == SQLITE_DONE ? 0 : fr_db_failed(store->reader, err);
 }
 
-int fr_store_read_events(struct fr_store *store, uint64_t after, uint64_t last, int limit,
-                         fr_row_f each, void *arg, struct fr_error *err)
+static int scan_begin(struct fr_store *store, uint64_t cut, struct fr_error *err)
 {
-    static const char sql[] =
+    static const char ids[] = "SELECT id FROM jobs WHERE ended IS NULL UNION"
+                              " SELECT id FROM records WHERE seq > ? OR record IS NULL"
+                              " ORDER BY 1";
+    static const char log[] =
         "SELECT e.seq, e.id, e.idx, e.timestamp, e.name, e.context, j.urgency,"
         " CASE e.name WHEN 'submit' THEN j.jobspec END,"
         " CASE e.name WHEN 'alloc' THEN j.R END"
-        " FROM events e LEFT JOIN jobs j ON j.id = e.id"
-        " WHERE e.seq > ? AND e.seq <= ? ORDER BY e.seq LIMIT ?";
-    _cleanup_(cleanup_stmt) sqlite3_stmt *stmt = NULL;
+        " FROM events e LEFT JOIN jobs j ON j.id = e.id WHERE e.id = ? ORDER BY e.seq";
 
-    if (sqlite3_prepare_v2(store->reader, sql, -1, &stmt, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(store->reader, ids, -1, &store->scan_ids, NULL) != SQLITE_OK ||
+        sqlite3_prepare_v2(store->reader, log, -1, &store->scan_log, NULL) != SQLITE_OK)
         return fr_db_failed(store->reader, err);
-    (void)sqlite3_bind_int64(stmt, 1, (int64_t)after);
-    (void)sqlite3_bind_int64(stmt, 2, (int64_t)last);
-    (void)sqlite3_bind_int(stmt, 3, limit);
-    return rows_tell(store, stmt, each, arg, err);
+    (void)sqlite3_bind_int64(store->scan_ids, 1, (int64_t)cut);
+    return 0;
 }
 
-struct counted {
-    fr_row_f each;
-    void *arg;
-    bool any;
-};
-
-static int row_count(void *arg, const struct fr_row *row)
+void fr_store_read_stop(struct fr_store *store)
 {
-    struct counted *counted = arg;
+    (void)sqlite3_finalize(fr_take(store->scan_ids));
+    (void)sqlite3_finalize(fr_take(store->scan_log));
+}
 
-    counted->any = true;
-    return counted->each(counted->arg, row);
+int fr_store_read_events(struct fr_store *store, uint64_t cut, int limit, fr_row_f each,
+                         void *arg, struct fr_error *err)
+{
+    int count = 0;
+    int rc = store->scan_log ? 0 : scan_begin(store, cut, err);
+
+    while (rc == 0 && count < limit) {
+        int step;
+
+        /* The rest of the job that the last call stopped at; none before the first job. */
+        rc = rows_tell(store, store->scan_log, limit - count, each, arg, err);
+        if (rc < 0)
+            break;
+        count += rc;
+        rc = 0;
+        if (count == limit)
+            break;
+        step = sqlite3_step(store->scan_ids);
+        if (step == SQLITE_DONE)
+            break;
+        if (step != SQLITE_ROW) {
+            rc = fr_db_failed(store->reader, err);
+            break;
+        }
+        (void)sqlite3_reset(store->scan_log);
+        (void)sqlite3_bind_int64(store->scan_log, 1, sqlite3_column_int64(store->scan_ids, 0));
+    }
+    if (rc < 0 || count < limit)
+        fr_store_read_stop(store);
+    return rc;
 }
 
 int fr_store_read_log(struct fr_store *store, uint64_t id, fr_row_f each, void *arg,
@@ -82,14 +140,13 @@ int fr_store_read_log(struct fr_store *store, uint64_t id, fr_row_f each, void *
     static const char sql[] = "SELECT seq, id, idx, timestamp, name, context, 0, NULL, NULL"
                               " FROM events WHERE id = ? ORDER BY seq";
     _cleanup_(cleanup_stmt) sqlite3_stmt *stmt = NULL;
-    struct counted counted = {each, arg, false};
     int rc;
 
     if (sqlite3_prepare_v2(store->reader, sql, -1, &stmt, NULL) != SQLITE_OK)
         return fr_db_failed(store->reader, err);
     (void)sqlite3_bind_int64(stmt, 1, (int64_t)id);
-    rc = rows_tell(store, stmt, row_count, &counted, err);
-    return rc == 0 && !counted.any ? -ENOENT : rc;
+    rc = rows_tell(store, stmt, INT_MAX, each, arg, err);
+    return rc == 0 ? -ENOENT : rc < 0 ? rc : 0;
 }
 
 static int column_copy(sqlite3_stmt *stmt, int column, char **ret)

@@ -25,6 +25,12 @@ static const char *const steps[] = {
     " (SELECT timestamp FROM events WHERE events.id = jobs.id AND name = 'clean');"
     "CREATE INDEX jobs_ended ON jobs (ended) WHERE ended IS NOT NULL;"
     "CREATE TABLE doomed (id INTEGER PRIMARY KEY);",
+
+    /* What a start reads instead of the events of a job that has ended; NULL: read those. */
+    "CREATE TABLE records (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL,"
+    " outcome INTEGER NOT NULL, record TEXT);"
+    "INSERT INTO records SELECT id, 0, 0, NULL FROM jobs WHERE ended IS NOT NULL;"
+    "CREATE INDEX jobs_active ON jobs (id) WHERE ended IS NULL;",
 };
 
 static void cleanup_stmt(sqlite3_stmt **stmt)
