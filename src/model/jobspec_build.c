@@ -238,8 +238,11 @@ static int set_output(const struct fr_submit *submit, json_t *options)
         return -ENOMEM;
     if (json_object_size(output) > 0 && json_object_set(options, "output", output) < 0)
         return -ENOMEM;
-    /* stderr takes over what stdout says, but for its kind of buffer. */
+    /* stderr takes over what stdout says, but for its kind of buffer; before 0.71 not even so
+     * much, in Flux. */
     r = set_flag(options, "output.stdout.label", submit->label_io, "true");
+    if (r == 0)
+        r = set_flag(options, "output.stderr.label", submit->label_io && submit->error, "true");
     if (r == 0)
         r = set_flag(options, "output.stdout.buffer.type", submit->unbuffered, "\"none\"");
     if (r == 0)

@@ -2,6 +2,7 @@
 """A Flux instance to be broken, and a look into it by Flux's own Python bindings."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -24,6 +25,14 @@ cores = "0-3"
 hosts = "node[0-1]"
 gpus = "0-1"
 """
+
+
+def flux_is_since(minor):
+    """Whether the Flux on the PATH is 0.minor or newer."""
+    out = subprocess.run(["flux", "version"], env=clean_environment(), stdout=subprocess.PIPE,
+                         text=True, check=True).stdout  # fmt: skip
+    major, found = re.search(r"libflux-core:\s*(\d+)\.(\d+)", out).groups()
+    return (int(major), int(found)) >= (0, minor)
 
 
 def bindings():

@@ -157,7 +157,7 @@ static void test_everything_else(void **state)
         spec, "attributes/system/shell/options",
         "{\"output\":{\"stdout\":{\"type\":\"file\",\"path\":\"o\",\"label\":true,"
         "\"buffer\":{\"type\":\"none\"}},\"stderr\":{\"type\":\"file\",\"path\":\"e\","
-        "\"buffer\":{\"type\":\"none\"}},\"batch-timeout\":0.05},\"input\":{"
+        "\"label\":true,\"buffer\":{\"type\":\"none\"}},\"batch-timeout\":0.05},\"input\":{"
         "\"batch-timeout\":0.0},\"rlimit\":{\"core\":-1,\"nofile\":10},\"verbose\":2,"
         "\"mpi\":\"none\",\"a\":{\"b\":true},\"c\":{\"d\":[]},\"pi\":3.5,\"list\":\"[1]\"}");
     fr_jobspec_free(spec);
