@@ -43,7 +43,7 @@ fuzz:
 soak: build
 	@tools/install-packages test
 	FLUX_RESTD=build/flux-restd FLUX_RESTD_KILLS=1000 $(PYTHON) -m pytest -s tests/fault
-	FLUX_RESTD=build/flux-restd FLUX_ROUNDS=100 $(PYTHON) -m pytest -s tests/flux/test_broken.py
+	FLUX_RESTD=build/flux-restd FLUX_ROUNDS=100 FLUX_STOPPED=60 $(PYTHON) -m pytest -s tests/flux/test_broken.py
 
 format:
 	@tools/install-packages format
