@@ -62,7 +62,7 @@ help:
 	@echo 'make build      build/flux-restd and its client build/flux-rest'
 	@echo 'make test       every check and test; ends with a line that counts them'
 	@echo 'make check      the static checks alone'
-	@echo 'make bench      speed beside nginx, a bare loop and Flux; streams; memory'
+	@echo 'make bench      speed beside nginx, a bare loop and Flux; streams; memory; page'
 	@echo 'make fuzz       each fuzz harness for SECONDS=60'
 	@echo 'make soak       a thousand kills of the daemon, a hundred of the broker'
 	@echo 'make format     format the C sources'

@@ -43,7 +43,14 @@ files.push({ name: `icon-${hash(icon)}.svg`, type: "image/svg+xml", data: gzipSy
 files.sort((a, b) => (a.name < b.name ? -1 : 1));
 
 const named = (start, end) => files.find((f) => f.name.startsWith(start) && f.name.endsWith(end)).name;
+// What the first part imports is asked for together with it.
+const outputs = result.metafile.outputs;
+const first = Object.keys(outputs).find((name) => outputs[name].entryPoint === "src/main.tsx");
+const preloads = outputs[first].imports
+    .filter((one) => one.kind === "import-statement")
+    .map((one) => `<link rel="modulepreload" href="/assets/${one.path.split("/").pop()}">\n`);
 const html = readFileSync(join(here, "src/index.html"), "utf8")
+    .replace("<script", `${preloads.join("")}<script`)
     .replace("APP.js", named("app-", ".js"))
     .replace("STYLE.css", named("style-", ".css"))
     .replace("ICON.svg", named("icon-", ".svg"));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-3.0-only
 // The page in a browser, against a daemon of its own. Run by tools/run-tests web.
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { closeBrowser, Daemon, openPage, picture, until, violations } from "./restd.mjs";
 
@@ -33,6 +34,32 @@ test("the table of jobs is live", async () => {
     await inTime(page, "/jobs");
     const id = await daemon.submit("sleep 600");
     await rowOf(page, id).getByText("running").waitFor();
+    const ran = await rowOf(page, id).getByRole("gridcell").nth(6).textContent();
+    await until("its time counts up", async () => (await rowOf(page, id).getByRole("gridcell").nth(6).textContent()) !== ran);
+    assert.ok(await rowOf(page, id).locator("time[title][datetime]").count());
+
+    // What is typed stays, whatever comes in meanwhile.
+    let typed = false;
+    const busy = (async () => {
+        while (!typed) await daemon.submit("true", { urgency: 0, name: "sleepless" });
+    })();
+    await page.getByRole("textbox", { name: "Name" }).pressSequentially("sleep", { delay: 120 });
+    typed = true;
+    await busy;
+    await page.waitForURL(/name=sleep$/);
+    assert.equal(await page.getByRole("textbox", { name: "Name" }).inputValue(), "sleep");
+    await page.getByRole("link", { name: "Clear filters" }).click();
+    assert.equal(await page.getByRole("textbox", { name: "Name" }).inputValue(), "");
+    await daemon.ask("POST", "/v1/jobs/cancel", { name: "sleepless" });
+
+    await page.getByText("Columns", { exact: true }).click();
+    await page.getByRole("checkbox", { name: "Queue" }).check();
+    await page.getByRole("columnheader", { name: "Queue" }).waitFor();
+    assert.match(page.url(), /cols=[a-z%,0-9C]*queue/);
+    await page.getByRole("checkbox", { name: "Queue" }).uncheck();
+    await page.getByRole("columnheader", { name: "Queue" }).waitFor({ state: "detached" });
+    await page.getByLabel("Search").fill("sleep 600");
+    await rowOf(page, id).getByText("running").waitFor();
     await daemon.ask("POST", `/v1/jobs/${encodeURIComponent(id)}/cancel`);
     await rowOf(page, id).getByText("canceled").waitFor();
     assert.deepEqual(page.faults, []);
@@ -52,7 +79,26 @@ test("a job is submitted by the form and its output followed to the end", async 
     await page.locator(".line", { hasText: "last" }).waitFor();
     await page.locator("[data-ended=true]").waitFor();
     await page.locator(".story .badge.completed").waitFor();
+    const download = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Download" }).click();
+    const text = await readFile(await (await download).path(), "utf8");
+    assert.deepEqual(text.split("\n").sort(), ["", "first", "last", "wrong"]);
+    await page.getByLabel("Which output").selectOption("stderr");
+    await page.getByText("1 line; that is all.").waitFor();
+    assert.deepEqual(await page.locator(".line .text").allTextContents(), ["wrong"]);
     assert.deepEqual(page.faults, []);
+    await page.context().close();
+});
+
+test("the form has every field that the server takes", async () => {
+    const { components } = await daemon.ask("GET", "/openapi.json");
+    const page = await openPage(daemon);
+    await inTime(page, "/jobs/submit");
+    await page.locator("#f-command").waitFor();
+    const shown = await page.locator("[id^='f-'].mono, input[id^='f-']").evaluateAll((all) => all.map((e) => e.id.slice(2)));
+    // key is made by the page for each submit.
+    const taken = Object.keys(components.schemas.SubmitRequest.properties).filter((name) => name !== "key");
+    assert.deepEqual(shown.sort(), taken.sort());
     await page.context().close();
 });
 
@@ -77,6 +123,7 @@ test("every view is accessible in both themes, keeps within the window, and asks
         }
         await page.setViewportSize({ width: 360, height: 700 });
         await picture(page, `${view}-phone`);
+        assert.deepEqual(await violations(page), [], `${view}, on a phone`);
         const beyond = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
         assert.ok(beyond <= 0, `${view} is ${beyond} pixels wider than a phone`);
     }
@@ -105,7 +152,7 @@ test("a thousand jobs end while the table is open, and every row is right", asyn
         for (let top = 0; top <= 1000 * 34; top += 400) {
             await grid.evaluate((element, to) => element.scrollTo(0, to), top);
             await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
-            const rows = await page.locator(".jobs-space [role=row]").evaluateAll((all) =>
+            const rows = await page.locator(".jobs-space [data-id]").evaluateAll((all) =>
                 all.map((row) => [...row.querySelectorAll("[role=gridcell]")].map((cell) => cell.textContent.trim())),
             );
             for (const [, status, name, code] of rows) seen.set(name, `${status} ${code}`);

@@ -17,7 +17,7 @@ export function statusOf(job: { state: string; result: string; urgency?: number 
         case "INACTIVE":
             break;
         default:
-            if (job.urgency === 0) return { kind: "waiting", word: "held", mark: "⏸" };
+            if (job.urgency === 0) return { kind: "waiting", word: "held", mark: "‖" };
             return { kind: "waiting", word: "waiting", mark: "○" };
     }
     switch (job.result) {
@@ -26,7 +26,7 @@ export function statusOf(job: { state: string; result: string; urgency?: number 
         case "CANCELED":
             return { kind: "canceled", word: "canceled", mark: "⊘" };
         case "TIMEOUT":
-            return { kind: "timeout", word: "timed out", mark: "⏱" };
+            return { kind: "timeout", word: "timed out", mark: "◷" };
         default:
             return { kind: "failed", word: "failed", mark: "✕" };
     }
@@ -60,11 +60,14 @@ export function ago(time: number, now: number): string {
     return `${Math.floor(passed / size)} ${unit} ago`;
 }
 
-const stamp = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-export const exact = (time: number): string => stamp.format(time * 1000);
+let stamp: Intl.DateTimeFormat | undefined; // made when it is first needed: that takes a while
+export function exact(time: number): string {
+    stamp ??= new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+    return stamp.format(time * 1000);
+}
 export const iso = (time: number): string => new Date(time * 1000).toISOString();
 
-export const count = (n: number): string => n.toLocaleString("en");
+export const count = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/g, ",");
 export const many = (n: number, one: string, more = `${one}s`): string => `${count(n)} ${n === 1 ? one : more}`;
 
 /** How long a job has been running, or ran. */
@@ -97,7 +100,7 @@ export function story(job: Job, now: number): string {
     const where = job.nodelist ? ` on ${job.nodelist}` : "";
     switch (statusOf(job).kind) {
         case "waiting":
-            return `It waits: ${job.why || "no reason is known"}.`;
+            return `It ${/^waiting/.test(job.why) ? "is " : "waits: "}${job.why || "no reason is known"}.`;
         case "running": {
             if (job.state === "CLEANUP") return `Its tasks${where} have ended, and it is cleaned up.`;
             const left = job.duration > 0 && job.t_run ? job.t_run + job.duration - now : null;

@@ -7,7 +7,7 @@ import { count, many } from "./format";
 import { JobList, type Chosen, type Filter } from "./joblist";
 import { listen } from "./live";
 import { address, setParams } from "./route";
-import { useValue, Value } from "./state";
+import { mediaValue, useValue } from "./state";
 import { JobTable } from "./table";
 import { Ask, Fail, say } from "./ui";
 
@@ -70,7 +70,12 @@ function Choice(props: { label: string; name: string; value: string; options: [s
 
 function Text(props: { label: string; name: string; value: string; hint?: string; search?: boolean }) {
     const timer = useRef<ReturnType<typeof setTimeout>>();
+    // What is typed stands in the field before it stands in the address.
+    const [text, setText] = useState(props.value);
+    useEffect(() => setText(props.value), [props.value]);
+    useEffect(() => () => clearTimeout(timer.current), []);
     const input = (text: string) => {
+        setText(text);
         clearTimeout(timer.current);
         timer.current = setTimeout(() => setParams({ [props.name]: text }), 300);
     };
@@ -79,7 +84,7 @@ function Text(props: { label: string; name: string; value: string; hint?: string
             {props.label}
             <input
                 type={props.search ? "search" : "text"}
-                value={props.value}
+                value={text}
                 placeholder={props.hint}
                 id={props.search ? "search" : undefined}
                 onInput={(e) => input(e.currentTarget.value)}
@@ -204,9 +209,7 @@ function CancelDialog(props: { jobs: Chosen[]; ended: number; close: () => void;
     );
 }
 
-const media = matchMedia("(max-width: 640px)");
-const narrow = new Value(media.matches);
-media.addEventListener("change", () => narrow.set(media.matches));
+const narrow = mediaValue("(max-width: 640px)");
 
 /** The jobs that are selected, whether in sight or not, each in its present state. */
 function useSelected() {

@@ -112,9 +112,7 @@ function NodeCard({ node, reload }: { node: Node; reload: () => void }) {
                         {many(node.jobs.length, "job")}:{" "}
                         {node.jobs.slice(0, SHOWN).map((job) => (
                             <>
-                                <a href={jobLink(job)}>
-                                    <span class={`swatch c-${colourOf(job)}`} aria-hidden="true" /> {job}
-                                </a>{" "}
+                                <span class={`swatch c-${colourOf(job)}`} aria-hidden="true" /> <a href={jobLink(job)}>{job}</a>{" "}
                             </>
                         ))}
                         {node.jobs.length > SHOWN && `and ${count(node.jobs.length - SHOWN)} more`}

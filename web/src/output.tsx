@@ -322,7 +322,7 @@ export function Output({ jobid, ntasks, active }: { jobid: string; ntasks: numbe
             {lines.dropped > 0 && (
                 <p class="notice">The first {many(lines.dropped, "line")} are not kept here; the download has them all.</p>
             )}
-            <div ref={ref} class="screen" tabIndex={0} role="log" aria-live="off" aria-label="What the job wrote" onWheel={onWheel} onKeyDown={onKey}>
+            <div ref={ref} class="screen" style={{ height: `clamp(9rem, ${rows * ROW + 24}px, 55vh)` }} tabIndex={0} role="log" aria-live="off" aria-label="What the job wrote" onWheel={onWheel} onKeyDown={onKey}>
                 <span class="probe" aria-hidden="true">
                     00000000000000000000
                 </span>

@@ -6,7 +6,7 @@ import { get, type Job, type Node, type Service } from "./api";
 import { count, duration, many } from "./format";
 import { JobList } from "./joblist";
 import { listen, service } from "./live";
-import { throttled, useValue } from "./state";
+import { mediaValue, throttled, useValue } from "./state";
 import { Badge, Fail, jobLink, Meter, Time } from "./ui";
 
 const STATES: [string, string[], string][] = [
@@ -92,7 +92,10 @@ function historyOf(points: Point[] | undefined): History | null {
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 
+const dark = mediaValue("(prefers-color-scheme: dark)");
+
 function Plot({ history }: { history: History }) {
+    const theme = useValue(dark);
     const ref = useRef<HTMLDivElement>(null);
     useEffect(() => {
         const element = ref.current!;
@@ -118,7 +121,7 @@ function Plot({ history }: { history: History }) {
             observer.disconnect();
             plot.destroy();
         };
-    }, [history]);
+    }, [history, theme]);
     const last = history.series.map((s) => `${s.name} ${count(Math.round(s.values.at(-1) ?? 0))}`).join(", ");
     return (
         <>

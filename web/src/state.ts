@@ -72,3 +72,11 @@ export function throttled(act: () => void, wait: number): { (): void; stop(): vo
     };
     return call;
 }
+
+/** A media query, and whether it holds. */
+export function mediaValue(text: string): Value<boolean> {
+    const query = matchMedia(text);
+    const is = new Value(query.matches);
+    query.addEventListener("change", () => is.set(query.matches));
+    return is;
+}
