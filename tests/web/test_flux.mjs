@@ -69,6 +69,9 @@ test("nodes are shown, drained and undrained", { skip: missing }, async () => {
     const busy = page.getByRole("article").filter({ has: page.getByRole("link", { name: id }) });
     await until("two nodes have the job", async () => (await busy.count()) === 2);
     await busy.first().getByText("3 of 4 in use").waitFor();
+    // Its cores and GPU in its colour, and no others.
+    await until("the job's cells are drawn", async () => (await page.locator(`.cells [title="${id}"]`).count()) === 8);
+    assert.equal(await page.locator(".cells :not(.free)").count(), 8);
     const node = page.getByRole("article", { name: "node3" });
     await node.getByRole("button", { name: "Drain…" }).click();
     await page.getByRole("dialog").getByRole("textbox").fill("fan <b>broken</b>");

@@ -90,6 +90,23 @@ test("a job is submitted by the form and its output followed to the end", async 
     await page.context().close();
 });
 
+test("each core is drawn in the colour of the job that has it", async () => {
+    const ids = [await daemon.submit("sleep 600"), await daemon.submit("sleep 600")];
+    const { nodes } = await daemon.ask("GET", "/v1/nodes?details=true");
+    const page = await openPage(daemon);
+    await inTime(page, "/nodes");
+    for (const id of ids.slice(0, nodes[0].cores)) {
+        const R = await until("it has its cores", () => daemon.ask("GET", `/v1/jobs/${encodeURIComponent(id)}/R`).catch(() => null));
+        const core = Number(R.execution.R_lite[0].children.core);
+        await page.locator(`.cells span:nth-child(${core + 1})[title="${id}"]`).waitFor();
+    }
+    await daemon.cancelAll();
+    await page.getByText("No job runs here.").waitFor();
+    await page.locator(`.cells [title="${ids[0]}"]`).waitFor({ state: "detached" });
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+});
+
 test("the form has every field that the server takes", async () => {
     const { components } = await daemon.ask("GET", "/openapi.json");
     const page = await openPage(daemon);
@@ -200,6 +217,12 @@ test("many jobs are selected by keyboard and cancelled at once", async () => {
     assert.equal(page.asked.filter((url) => url.includes("/cancel")).length, 2);
     await until("none is left", async () => (await daemon.ask("GET", "/v1/jobs?state=active&name=held-*")).jobs.length === 0);
     await until("no row in sight waits", async () => (await page.locator(".jobs .badge.waiting").count()) === 0);
+    await grid.focus();
+    for (const key of ["Home", "ArrowDown", "Enter"]) await grid.press(key);
+    await page.getByRole("heading", { name: "held-00001" }).waitFor();
+    await page.locator(".story", { hasText: "It was cancelled before it ran: not needed." }).waitFor();
+    await page.goBack();
+    await page.locator("#counted", { hasText: "1,500 jobs" }).waitFor();
     assert.deepEqual(page.faults, []);
     await page.context().close();
 });

@@ -77,6 +77,8 @@ export function runtime(job: Job, now: number): number | null {
     return end - job.t_run;
 }
 
+export const engineLost = (why: string | null): string => `The engine is not reached${why ? `: ${why.replace(/\.$/, "")}` : ""}.`;
+
 const SIGNALS: Record<number, string> = {
     1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE",
     9: "SIGKILL", 10: "SIGUSR1", 11: "SIGSEGV", 12: "SIGUSR2", 13: "SIGPIPE", 14: "SIGALRM",

@@ -11,16 +11,17 @@ export interface Line {
     length: number; // of what is shown
 }
 
-const KEPT = 48 * 1024 * 1024; // characters
-const KEPT_LINES = 1_000_000;
+const KEPT = 32 * 1024 * 1024; // characters
+const KEPT_LINES = 500_000; // more are a burden to the browser, and nobody reads them
 const LONGEST = 256 * 1024; // characters of a line without an end, before it is cut into lines
 
 export class Lines {
     lines: Line[] = [];
     /** Lines that were let go of at the beginning. */
     dropped = 0;
-    /** Rows before each line, while lines are wrapped. */
+    /** Rows up to the end of each line, while lines are wrapped, from the first that there was. */
     private sums: number[] = [];
+    private gone = 0; // rows of lines that were let go of
     private columns = 0;
     private size = 0;
     private open = new Map<string, string>(); // what has no newline yet, by stream and rank
@@ -56,7 +57,7 @@ export class Lines {
         const line = { text, error, style, rank, length: bare ? text.length : plain(text).length };
         this.lines.push(line);
         this.size += text.length + 1;
-        if (this.columns) this.sums.push((this.sums[this.sums.length - 1] ?? 0) + this.rowsOf(line));
+        if (this.columns) this.sums.push(this.gone + this.rows + this.rowsOf(line));
         if (this.size > KEPT || this.lines.length > KEPT_LINES) this.drop();
     }
 
@@ -68,7 +69,9 @@ export class Lines {
         this.lines = this.lines.slice(n);
         this.size -= freed;
         this.dropped += n;
-        if (this.columns) this.wrap(this.columns);
+        if (!this.columns) return;
+        this.gone = this.sums[n - 1]!;
+        this.sums = this.sums.slice(n);
     }
 
     private rowsOf(line: Line): number {
@@ -79,18 +82,19 @@ export class Lines {
     wrap(columns: number): void {
         this.columns = columns;
         this.sums = [];
+        this.gone = 0;
         if (!columns) return;
         let sum = 0;
         for (const line of this.lines) this.sums.push((sum += this.rowsOf(line)));
     }
 
     get rows(): number {
-        return this.columns ? (this.sums[this.sums.length - 1] ?? 0) : this.lines.length;
+        return this.columns ? (this.sums[this.sums.length - 1] ?? this.gone) - this.gone : this.lines.length;
     }
 
     /** The first row of a line. */
     rowAt(line: number): number {
-        return this.columns ? (this.sums[line - 1] ?? 0) : line;
+        return this.columns ? (this.sums[line - 1] ?? this.gone) - this.gone : line;
     }
 
     /** The line that a row is part of, and which part. */
@@ -100,10 +104,10 @@ export class Lines {
         let high = this.sums.length - 1;
         while (low < high) {
             const middle = (low + high) >> 1;
-            if (this.sums[middle]! > row) high = middle;
+            if (this.sums[middle]! > row + this.gone) high = middle;
             else low = middle + 1;
         }
-        return { line: low, part: row - (this.sums[low - 1] ?? 0) };
+        return { line: low, part: row - this.rowAt(low) };
     }
 
     /** The line that holds text, in any case, from one on in a direction, around the end. */

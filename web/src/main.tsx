@@ -3,6 +3,7 @@
 import { render, type ComponentType } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { signedIn, signIn, signOut } from "./api";
+import { engineLost } from "./format";
 import { JobPage } from "./job";
 import { JobsPage } from "./jobs";
 import { link, retryNow, service, start } from "./live";
@@ -60,7 +61,7 @@ function Wrong() {
     if (service_?.status === "lost")
         return (
             <div class="wrong" role="alert">
-                <p>The engine is not reached{service_.lost ? `: ${service_.lost}` : ""}. What is shown may be old.</p>
+                <p>{engineLost(service_.lost)} What is shown may be old.</p>
             </div>
         );
     if (service_?.status === "starting")

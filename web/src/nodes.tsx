@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { get, post, type Node } from "./api";
 import { count, many } from "./format";
 import { listen, service } from "./live";
+import { useShares, type Shares } from "./shares";
 import { throttled, useValue } from "./state";
 import { Ask, Fail, jobLink, say } from "./ui";
 
@@ -24,32 +25,37 @@ interface Cell {
     title: string;
 }
 
-/** Which core is whose is known only where one job has them all; shares are drawn evenly. */
-function cellsOf(node: Node, all: number, used: number): Cell[] {
-    const cells: Cell[] = [];
-    for (let i = 0; i < all; i++) {
-        if (i >= used) cells.push({ kind: "free", title: "free" });
-        else if (!node.jobs.length) cells.push({ kind: "used", title: "in use" });
-        else {
-            const job = node.jobs[Math.min(node.jobs.length - 1, Math.floor((i * node.jobs.length) / used))]!;
-            cells.push({ kind: `c-${colourOf(job)}`, title: node.jobs.length === 1 ? job : "in use" });
+/** Each core in the colour of the job that has it; of what cannot be told, that it is in use. */
+function cellsOf(node: Node, what: "core" | "gpu", all: number, used: number, shares: Map<string, Shares>): Cell[] {
+    const cells: Cell[] = Array.from({ length: all }, () => ({ kind: "free", title: "free" }));
+    let left = used;
+    for (const job of node.jobs)
+        for (const id of shares.get(job)?.get(node.rank)?.[what] ?? [])
+            if (cells[id]?.kind === "free") {
+                cells[id] = { kind: `c-${colourOf(job)}`, title: job };
+                left--;
+            }
+    for (let i = 0; i < all && left > 0; i++)
+        if (cells[i]!.kind === "free") {
+            cells[i] = { kind: "used", title: "in use" };
+            left--;
         }
-    }
     return cells;
 }
 
-function Cells({ node, what, all, used }: { node: Node; what: string; all: number; used: number }) {
+function Cells(props: { node: Node; what: "core" | "gpu"; all: number; used: number; shares: Map<string, Shares> }) {
+    const { node, what, all, used, shares } = props;
     if (!all) return null;
     return (
         <div>
             <div class="row between">
-                <span>{what}</span>
+                <span>{what === "core" ? "Cores" : "GPUs"}</span>
                 <span class="number">
                     {used} of {all} in use
                 </span>
             </div>
             <div class="cells" aria-hidden="true">
-                {cellsOf(node, Math.min(all, 512), used).map((cell) => (
+                {cellsOf(node, what, Math.min(all, 512), used, shares).map((cell) => (
                     <span class={cell.kind} title={cell.title} />
                 ))}
             </div>
@@ -75,7 +81,7 @@ function DrainDialog({ node, close, done }: { node: Node; close: () => void; don
     );
 }
 
-function NodeCard({ node, reload }: { node: Node; reload: () => void }) {
+function NodeCard({ node, shares, reload }: { node: Node; shares: Map<string, Shares>; reload: () => void }) {
     const is = useValue(service);
     const [draining, setDraining] = useState(false);
     const may = is?.roles.includes("admin");
@@ -104,8 +110,8 @@ function NodeCard({ node, reload }: { node: Node; reload: () => void }) {
                     <bdi>{node.drain_reason}</bdi>
                 </p>
             )}
-            <Cells node={node} what="Cores" all={node.cores} used={node.cores_used} />
-            <Cells node={node} what="GPUs" all={node.gpus} used={node.gpus_used} />
+            <Cells node={node} what="core" all={node.cores} used={node.cores_used} shares={shares} />
+            <Cells node={node} what="gpu" all={node.gpus} used={node.gpus_used} shares={shares} />
             <p class="node-jobs">
                 {node.jobs.length ? (
                     <>
@@ -140,6 +146,7 @@ export function NodesPage() {
     const [nodes, setNodes] = useState<Node[] | null>(null);
     const [error, setError] = useState<Error | null>(null);
     const [shown, setShown] = useState(100);
+    const shares = useShares(nodes);
     const load = () =>
         get<{ nodes: Node[] }>("/v1/nodes?details=true").then(
             (reply) => {
@@ -166,7 +173,7 @@ export function NodesPage() {
             {nodes?.length === 0 && <p class="empty">There is no node.</p>}
             <div class="nodes">
                 {nodes?.slice(0, shown).map((node) => (
-                    <NodeCard key={node.rank} node={node} reload={() => void load()} />
+                    <NodeCard key={node.rank} node={node} shares={shares} reload={() => void load()} />
                 ))}
             </div>
             {nodes && nodes.length > shown && (

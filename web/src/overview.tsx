@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import { get, type Job, type Node, type Service } from "./api";
-import { count, duration, many } from "./format";
+import { count, duration, engineLost, many } from "./format";
 import { JobList } from "./joblist";
 import { listen, service } from "./live";
 import { mediaValue, throttled, useValue } from "./state";
@@ -33,7 +33,7 @@ function useNodes(): Node[] | null {
 
 function Wrong({ is, nodes }: { is: Service | null; nodes: Node[] | null }) {
     const faults: string[] = [];
-    if (is?.status === "lost") faults.push(`The engine is not reached${is.lost ? `: ${is.lost}` : ""}. What is shown may be old; nothing can be submitted.`);
+    if (is?.status === "lost") faults.push(`${engineLost(is.lost)} What is shown may be old; nothing can be submitted.`);
     if (is?.status === "starting") faults.push("The engine is being read; not every job is known yet.");
     if (is?.status === "stopping") faults.push("The service is stopping.");
     for (const node of nodes ?? [])
