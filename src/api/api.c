@@ -2,6 +2,7 @@
 #include "api/api.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "api/web.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "model/fluid.h"
 
 #define SAFE_METHODS (FR_GET | FR_HEAD | FR_OPTIONS)
 
@@ -91,6 +93,7 @@ static bool admit(void *arg, struct fr_req *req)
     }
     call->api = api;
     call->bulk = NULL;
+    call->param[0] = '\0';
     fr_req_set_data(req, call, free);
     call->route = fr_web_route(req);
     int rc = call->route ? 0
@@ -132,6 +135,46 @@ static void refuse(void *arg, struct fr_req *req, unsigned int status,
     fr_reply_problem(req, status, err);
 }
 
+void fr_api_get_actor(const struct fr_req *req, struct fr_actor *ret)
+{
+    const struct fr_peer *peer = fr_req_peer(req);
+
+    ret->who = fr_api_call(req)->who;
+    ret->uid = peer->uid;
+    (void)snprintf(ret->from, sizeof ret->from, "%s", peer->address);
+    (void)snprintf(ret->request, sizeof ret->request, "%s", fr_req_id(req));
+}
+
+/*
+ * Whether the request is to be noted: what was to change something, and who was refused with
+ * credentials in hand. A read by somebody who has none is how a browser asks what is needed.
+ */
+static bool is_act(const struct fr_req *req, const struct fr_route *route, unsigned int status)
+{
+    if (fr_req_method(req) & SAFE_METHODS)
+        return (status == 401 || status == 403 || status == 429) &&
+               fr_req_header(req, "Authorization");
+    return !route->acts_on_jobs || status == 0 || status >= 400;
+}
+
+static void note_act(const struct fr_api *api, const struct fr_req *req, unsigned int status)
+{
+    const struct fr_call *call = fr_req_data(req);
+    struct fr_actor actor;
+    uint64_t id;
+
+    if (!api->audit || !call || !call->route || !call->route->id ||
+        !is_act(req, call->route, status))
+        return;
+    bool has_job = strstr(call->route->path, "{id}") && fr_fluid_parse(call->param, &id) == 0;
+    fr_api_get_actor(req, &actor);
+    fr_audit_put(api->audit, &actor,
+                 &(struct fr_act){.what = call->route->id,
+                                  .id = has_job ? &id : NULL,
+                                  .target = has_job ? NULL : call->param,
+                                  .status = status});
+}
+
 /* The query is left out: it may hold what nobody wants in a log. */
 static void log_access(void *arg, const struct fr_req *req, unsigned int status, uint64_t bytes,
                        double seconds)
@@ -139,6 +182,7 @@ static void log_access(void *arg, const struct fr_req *req, unsigned int status,
     struct fr_api *api = arg;
 
     fr_stats_note_request(&api->stats, status, seconds);
+    note_act(api, req, status);
     if (api->access_log)
         fr_log_info("%s %s \"%s %s\" %u %llu %.3fms %s", fr_req_peer(req)->address,
                     fr_req_user(req)[0] ? fr_req_user(req) : "-", fr_req_method_word(req),
@@ -157,6 +201,7 @@ int fr_api_create(uv_loop_t *loop, const struct fr_api_options *options, struct 
         .service = options->service,
         .auth = options->auth,
         .tokens = options->tokens,
+        .audit = options->audit,
         .environ = options->environ,
         .json_depth = options->json_depth,
         .streams = options->streams,

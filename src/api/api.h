@@ -14,6 +14,7 @@
 #include "api/finished.h"
 #include "api/stats.h"
 #include "base/loop.h"
+#include "core/audit.h"
 #include "core/auth.h"
 #include "core/service.h"
 #include "http/server.h"
@@ -22,6 +23,7 @@ struct fr_api_options {
     struct fr_service *service;      /* borrowed */
     struct fr_auth *auth;            /* borrowed */
     struct fr_tokens *tokens;        /* borrowed; NULL: there is no place to keep them */
+    struct fr_audit *audit;          /* borrowed; NULL: none is kept */
     char *const *environ;            /* what a job's environment starts from; borrowed */
     unsigned int json_depth;         /* most levels of nesting in a body */
     unsigned int streams;            /* most event streams at a time */
@@ -34,6 +36,7 @@ struct fr_api {
     struct fr_service *service;
     struct fr_auth *auth;
     struct fr_tokens *tokens;
+    struct fr_audit *audit;
     char *const *environ;
     char *cwd; /* of the daemon: where a job starts if it does not say */
     unsigned int json_depth;
@@ -56,6 +59,9 @@ struct fr_call {
     struct fr_bulk *bulk; /* what becomes of its lines, as they come (bulk.c), or NULL */
     char param[256];      /* what stood for the route's {…}, "" if it has none */
 };
+
+/* Who does what the request asks for. */
+void fr_api_get_actor(const struct fr_req *req, struct fr_actor *ret);
 
 /* 0 or -ENOMEM. */
 int fr_api_create(uv_loop_t *loop, const struct fr_api_options *options, struct fr_api **ret);

@@ -45,7 +45,7 @@ struct fr_bulk {
     struct fr_req *req;       /* while its body comes, else NULL */
     struct fr_stream *stream; /* NULL: not yet, or the client has left */
     struct fr_timer *turn;
-    char user[sizeof((struct fr_identity *)0)->user];
+    struct fr_actor actor;
     bool dry_run;
     json_t *list;        /* or */
     struct fr_buf lines; /* what has come and was not taken */
@@ -89,7 +89,7 @@ static void submit(struct fr_bulk *bulk, size_t index, json_t *fields,
                    struct fr_problems *problems)
 {
     const struct fr_submission_request request = {
-        .api = bulk->api, .user = bulk->user, .fields = fields, .dry_run = bulk->dry_run};
+        .api = bulk->api, .actor = &bulk->actor, .fields = fields, .dry_run = bulk->dry_run};
     struct slot *slot = bulk->free_slots;
     struct fr_error err;
     uint64_t id = 0;
@@ -320,7 +320,7 @@ static struct fr_bulk *make_bulk(struct fr_req *req, size_t most, bool as_list)
     }
     bulk->api = api;
     bulk->dry_run = fr_param_bool(req, "dry_run", false);
-    memcpy(bulk->user, fr_api_call(req)->who.user, sizeof bulk->user);
+    fr_api_get_actor(req, &bulk->actor);
     fr_buf_init(&bulk->lines, LONGEST_LINE + AHEAD + PIECE_MAX);
     for (size_t i = 0; i < WINDOW; i++) {
         bulk->slots[i] = (struct slot){.bulk = bulk, .next_free = bulk->free_slots};

@@ -33,6 +33,7 @@ struct one {
 
 struct cancels {
     struct fr_held held;
+    struct fr_actor actor;
     char *reason; /* owned; NULL: none */
     uint64_t *ids;
     size_t count, at, in_flight;
@@ -92,6 +93,10 @@ static void on_cancelled(void *arg, const struct fr_error *err)
         note_refused(all, one->id, err);
     else
         all->cancelled++;
+    fr_audit_put(all->held.api->audit, &all->actor,
+                 &(struct fr_act){.what = "cancelJobs",
+                                  .id = &one->id,
+                                  .code = err ? fr_code_word(err->code) : NULL});
     one->all = NULL;
     all->in_flight--;
     go_on(all);
@@ -205,6 +210,7 @@ static void begin(struct fr_req *req, struct fr_filter *filter, const char *reas
         return;
     }
     fr_buf_init(&all->list, FR_REPLY_MAX);
+    fr_api_get_actor(req, &all->actor);
     fr_held_init(&all->held, req, FR_CODE_OUTCOME_UNKNOWN, NULL);
     go_on(all);
 }

@@ -89,9 +89,10 @@ static void reply_valid(struct fr_req *req)
 
 static void submit_one(struct fr_req *req, json_t *fields, struct fr_problems *problems)
 {
+    struct fr_actor actor;
     const struct fr_submission_request request = {
         .api = fr_api_call(req)->api,
-        .user = fr_api_call(req)->who.user,
+        .actor = &actor,
         .fields = fields,
         .key = fr_req_header(req, "Idempotency-Key"),
         .dry_run = fr_param_bool(req, "dry_run", false),
@@ -104,6 +105,7 @@ static void submit_one(struct fr_req *req, json_t *fields, struct fr_problems *p
         fr_reply_no_memory(req);
         return;
     }
+    fr_api_get_actor(req, &actor);
     fr_wait_read(req, &single->wait);
     enum fr_submission result =
         fr_submission_begin(&request, on_submitted, single, &id, problems, &err);

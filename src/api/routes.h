@@ -37,6 +37,7 @@ struct fr_route {
     bool bare;             /* served without the "/v1" too, for older clients */
     bool any_param;        /* ignores query parameters that it does not know */
     bool submit_fields;    /* its query parameters may be fields of a submit request */
+    bool acts_on_jobs;     /* each job that it was done to has an audit line of its own */
     enum fr_role role;
     const char *id;           /* operationId in the OpenAPI document */
     const char *summary;      /* a sentence */

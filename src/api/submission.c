@@ -22,6 +22,7 @@ FR_DEFINE_CLEANUP(json_t *, json, json_decref);
 
 struct pending {
     struct fr_api *api;
+    struct fr_actor actor;
     uint64_t id;
     bool has_key;
     struct fr_key key;
@@ -71,6 +72,17 @@ static void wait_until_known(struct pending *pending)
         fr_timer_start(pending->timer, APPEAR_MS, 0);
 }
 
+/* What may have been done is noted too. */
+static void note_submitted(const struct pending *pending, const struct fr_error *err)
+{
+    const struct fr_act act = {.what = "submitJob",
+                               .id = err ? NULL : &pending->id,
+                               .code = err ? fr_code_word(err->code) : NULL};
+
+    if (!err || err->code == FR_CODE_OUTCOME_UNKNOWN)
+        fr_audit_put(pending->api->audit, &pending->actor, &act);
+}
+
 static void on_submitted(void *arg, uint64_t id, const struct fr_error *err)
 {
     struct pending *pending = arg;
@@ -78,6 +90,7 @@ static void on_submitted(void *arg, uint64_t id, const struct fr_error *err)
     double now = fr_time_now();
 
     pending->id = id;
+    note_submitted(pending, err);
     if (pending->has_key && err)
         fr_keys_release(keys, &pending->key, err->code == FR_CODE_OUTCOME_UNKNOWN, now);
     else if (pending->has_key)
@@ -230,8 +243,13 @@ enum fr_submission fr_submission_begin(const struct fr_submission_request *reque
     struct pending *pending = request->dry_run ? NULL : calloc(1, sizeof *pending);
     enum fr_submission result = request->dry_run ? FR_SUBMISSION_VALID : FR_SUBMISSION_FAILED;
     if (pending) {
-        *pending = (struct pending){.api = request->api, .has_key = key, .cb = cb, .arg = arg};
-        rc = key ? fr_key_make(request->user, key, request->fields, &pending->key, &attribute)
+        *pending = (struct pending){.api = request->api,
+                                    .actor = *request->actor,
+                                    .has_key = key,
+                                    .cb = cb,
+                                    .arg = arg};
+        rc = key ? fr_key_make(request->actor->who.user, key, request->fields, &pending->key,
+                               &attribute)
                  : 0;
     }
     if (!request->dry_run && (!pending || rc < 0))

@@ -29,10 +29,10 @@ typedef void (*fr_submission_f)(void *arg, uint64_t id, const struct fr_error *e
 
 struct fr_submission_request {
     struct fr_api *api;
-    const char *user; /* who asks; the key is that user's */
-    json_t *fields;   /* an object; its member `key` is taken out */
-    const char *key;  /* an idempotency key beside that of the fields, or NULL */
-    bool dry_run;     /* nothing is submitted */
+    const struct fr_actor *actor; /* who asks; the key is that user's */
+    json_t *fields;               /* an object; its member `key` is taken out */
+    const char *key;              /* an idempotency key beside that of the fields, or NULL */
+    bool dry_run;                 /* nothing is submitted */
 };
 
 /*

@@ -76,8 +76,9 @@ static void reply_no_command(struct fr_req *req)
 static void submit(struct fr_req *req, json_t *fields, struct fr_problems *problems)
 {
     struct fr_held *held = calloc(1, sizeof *held);
+    struct fr_actor actor;
     const struct fr_submission_request request = {.api = fr_api_call(req)->api,
-                                                  .user = fr_api_call(req)->who.user,
+                                                  .actor = &actor,
                                                   .fields = fields,
                                                   .key = fr_req_header(req, "Idempotency-Key")};
     struct fr_error err;
@@ -87,6 +88,7 @@ static void submit(struct fr_req *req, json_t *fields, struct fr_problems *probl
         fr_reply_no_memory(req);
         return;
     }
+    fr_api_get_actor(req, &actor);
     enum fr_submission result =
         fr_submission_begin(&request, on_submitted, held, &id, problems, &err);
     if (result == FR_SUBMISSION_PENDING) {

@@ -207,6 +207,17 @@ static int settle_state_dir(struct fr_settings *settings, char *const *env,
     return 0;
 }
 
+static int settle_audit_log(struct fr_settings *settings, struct fr_error *err)
+{
+    if (settings->audit_log || !settings->state_dir)
+        return 0;
+    if (asprintf(&settings->audit_log, "%s/audit.log", settings->state_dir) < 0) {
+        settings->audit_log = NULL;
+        return fr_error_set(err, ENOMEM, FR_CODE_INTERNAL, "Out of memory.");
+    }
+    return 0;
+}
+
 static int settle(struct fr_settings *settings, const struct fr_sources *sources,
                   char *const *env, struct fr_error *err)
 {
@@ -223,6 +234,8 @@ static int settle(struct fr_settings *settings, const struct fr_sources *sources
         r = settle_listen(settings, sources, err);
     if (r == 0)
         r = settle_state_dir(settings, env, err);
+    if (r == 0)
+        r = settle_audit_log(settings, err);
     if (r == 0 && !settings->allow_host) {
         settings->allow_host = calloc(1, sizeof *settings->allow_host);
         if (!settings->allow_host)

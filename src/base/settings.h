@@ -57,6 +57,8 @@ struct fr_settings {
     unsigned int sign_ins; /* most that may fail in a minute, of one peer */
     int log_level;         /* enum fr_log_level */
     bool access_log;
+    char *audit_log;    /* "none", "-" (standard error) or a file; NULL: no place is known */
+    uint64_t audit_max; /* bytes of it before it is begun anew */
 };
 
 /* What the caller should do after reading the command line. */

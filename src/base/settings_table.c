@@ -160,6 +160,13 @@ const struct fr_setting fr_settings_table[] = {
      {"FLUX_RESTD_LOG_LEVEL"}, CHOICE(log_level, log_levels), .preset = "info"},
     {"General", "access-log", NULL, "Log each request.",
      {"FLUX_RESTD_ACCESS_LOG"}, BOOL(access_log), .preset = "true"},
+    {"General", "audit-log", "FILE",
+     "Note in FILE who did what to which job from where, as lines of JSON; none: nowhere; -: on "
+     "standard error, where jobs, which run as the same user, cannot change it.",
+     {"FLUX_RESTD_AUDIT_LOG"}, STRING(audit_log), .preset_doc = "audit.log in --state-dir"},
+    {"General", "audit-max", "SIZE",
+     "Largest audit log: beyond that it is renamed to FILE.1, in place of the one before.",
+     {"FLUX_RESTD_AUDIT_MAX"}, SIZE(audit_max, 64 * K, 64 * G), .preset = "16M"},
 };
 /* clang-format on */
 

@@ -31,6 +31,7 @@ struct daemon {
     struct fr_engine *engine;
     struct fr_tokens *tokens; /* NULL: there is no place to keep them */
     struct fr_auth *auth;
+    struct fr_audit *audit; /* NULL: none is kept */
     struct fr_api *api;
     struct fr_server *server;
     struct fr_timer *patience; /* with requests that wait, once we are stopping */
@@ -270,12 +271,15 @@ static int create_parts(struct daemon *daemon, struct fr_error *err)
         return rc;
     auth.tokens = daemon->tokens;
     rc = fr_auth_create(&auth, &daemon->auth, err);
+    if (rc == 0 && settings->audit_log && strcmp(settings->audit_log, "none") != 0)
+        rc = fr_audit_open(settings->audit_log, settings->audit_max, &daemon->audit, err);
     if (rc < 0)
         return rc;
     struct fr_api_options options = {
         .service = daemon->service,
         .auth = daemon->auth,
         .tokens = daemon->tokens,
+        .audit = daemon->audit,
         .environ = daemon->job_environ,
         .json_depth = settings->json_depth,
         .streams = settings->streams,
@@ -348,6 +352,7 @@ static void release(struct daemon *daemon)
     fr_api_free(daemon->api);
     fr_auth_free(daemon->auth);
     fr_tokens_free(daemon->tokens);
+    fr_audit_close(daemon->audit);
     fr_service_free(daemon->service);
     free(daemon->job_environ);
     fr_settings_done(&daemon->settings);

@@ -29,7 +29,7 @@
 #include "http/server.h"
 
 /* Longest client-chosen X-Request-ID, and longest method word that is not refused. */
-enum { FR_ID_MAX = 128, FR_METHOD_MAX = 23 };
+enum { FR_ID_MAX = FR_REQ_ID_MAX, FR_METHOD_MAX = 23 };
 #define FR_ID_HEADER "X-Request-ID"
 
 /* A descriptor in the server's own epoll set (watch.c). */

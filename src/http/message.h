@@ -54,6 +54,9 @@ const char *fr_req_method_word(const struct fr_req *req);
 /* The path, percent-decoded, valid UTF-8 without NUL; begins with '/'. Borrowed. */
 const char *fr_req_path(const struct fr_req *req);
 
+/* Longest request id, in bytes. */
+#define FR_REQ_ID_MAX 128
+
 /* The request's id: the client's X-Request-ID if it is a tame one, else made. Borrowed. */
 const char *fr_req_id(const struct fr_req *req);
 

@@ -223,8 +223,8 @@ def test_a_directory_that_cannot_be_written(make_daemon):
 
 
 def test_beside_flux(make_daemon):
-    """Where the daemon keeps nothing else, the directory is made when the first one is."""
-    daemon = make_daemon("flux").start()
+    """Where the daemon keeps no jobs, the directory is made when the first one is."""
+    daemon = make_daemon("flux", args=["--audit-log=none"]).start()
     state = daemon.state_dir
     assert not state.exists()
     token = make(daemon, "flux", role="submit")["token"]
