@@ -19,7 +19,7 @@
 
 FR_DEFINE_CLEANUP(json_t *, json, json_decref);
 
-static double now(void)
+double fr_ask_now(void)
 {
     struct timespec ts;
 
@@ -197,14 +197,14 @@ static bool may_repeat(const struct fr_cli *cli, const struct fr_request *reques
     if (outcome == FR_ANSWERED)
         return tries < FR_ASK_TRIES && is_passing(reply);
     if (outcome == FR_NOT_THERE)
-        return fr_client_has_answered(cli->client) && now() - since < PATIENCE;
+        return fr_client_has_answered(cli->client) && fr_ask_now() - since < PATIENCE;
     return outcome == FR_BROKEN_OFF && tries < FR_ASK_TRIES;
 }
 
 static enum fr_outcome ask_again(struct fr_cli *cli, const struct fr_request *request,
                                  struct fr_reply *reply, struct fr_error *err)
 {
-    double since = now(), pause = PAUSE_FIRST;
+    double since = fr_ask_now(), pause = PAUSE_FIRST;
 
     for (int tries = 1;; tries++) {
         enum fr_outcome outcome = fr_client_ask(cli->client, request, reply, err);

@@ -44,6 +44,9 @@ int fr_ask_parse(const struct fr_reply *reply, json_t **ret);
  */
 bool fr_ask_is_passing(long status, const char *code);
 
+/* Seconds of a clock that is never set. */
+double fr_ask_now(void);
+
 /* Says that there is no memory left, and returns FR_EXIT_FAILED. */
 int fr_ask_no_memory(void);
 

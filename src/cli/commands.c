@@ -145,6 +145,14 @@ static const struct fr_option follow_options[] = {
     {'f', "follow", NULL, "Go on with what comes, until the job ends.", FLAG},
     END};
 
+static const struct fr_option events_options[] = {
+    {0, "event", "NAMES", "These events alone, with commas between them, such as start,clean.",
+     TEXT},
+    {0, "since", "CURSOR",
+     "Begin after this place: the cursor of a list or of an event, or 0 for all that the server "
+     "keeps.", TEXT},
+    END};
+
 static const struct fr_option cancel_options[] = {
     {0, "all", NULL, "All jobs of --filter, --name, --queue and --user that have not ended.",
      FLAG},
@@ -223,6 +231,16 @@ const struct fr_command fr_commands[] = {
      "flux-rest output f2oWjGy5m\n"
      "flux-rest output --follow f2oWjGy5m | grep step",
      {follow_options}, 1, 1, false, fr_run_output},
+    {"events", "[ID]", "Show what happens to jobs, as it happens.",
+     "Shows the events of jobs, a line each: time, job, the job's state after it, and what "
+     "happened; from now on, or after --since, until Ctrl-C. With an ID all events of that job, "
+     "from its first on, until it has ended. A connection that breaks is made anew, and no event "
+     "is missed or comes twice, also when the daemon is started again.\n"
+     "With --json each line is an event as the server tells it; its cursor is what --since "
+     "takes.",
+     "flux-rest events --event=start,clean\n"
+     "flux-rest events --json --name 'sim*' | jq -r .name",
+     {events_options, filter_options}, 0, 1, false, fr_run_events},
     {"wait", "ID...", "Wait until jobs have ended.",
      "Waits until all the jobs have ended, with a progress bar in a terminal. Ends with 0 if "
      "all did well, with 1 if one failed, timed out or was canceled; with one id that job is "

@@ -29,6 +29,7 @@ int fr_run_bulksubmit(struct fr_cli *cli);
 int fr_run_jobs(struct fr_cli *cli);
 int fr_run_job(struct fr_cli *cli);
 int fr_run_output(struct fr_cli *cli);
+int fr_run_events(struct fr_cli *cli);
 int fr_run_wait(struct fr_cli *cli);
 int fr_run_cancel(struct fr_cli *cli);
 int fr_run_kill(struct fr_cli *cli);

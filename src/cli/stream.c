@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/util.h"
 #include "cli/ask.h"
@@ -22,14 +21,6 @@ struct life {
     bool moved;   /* something came by this connection */
     int failed;   /* 0, or why what came cannot be kept */
 };
-
-static double now(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
 
 static int on_event(void *arg, const char *kind, const char *data, size_t len)
 {
@@ -70,7 +61,7 @@ static bool pause_before_next(struct life *life, const struct fr_reply *reply)
 {
     double pause = life->pause;
 
-    if (now() - life->since > PATIENCE)
+    if (fr_ask_now() - life->since > PATIENCE)
         return false;
     if (reply->retry_after > pause)
         pause = reply->retry_after < PAUSE_MAX ? reply->retry_after : PAUSE_MAX;
@@ -129,15 +120,15 @@ static bool connect_once(struct life *life, int *ret)
         .on_interrupt = stream->on_interrupt ? on_interrupt : NULL,
         .arg = life,
     };
-    double begun = now();
+    double begun = fr_ask_now();
     bool over = true;
 
     fr_sse_restart(&life->sse);
     life->moved = false;
     life->failed = 0;
     enum fr_outcome outcome = fr_client_ask(stream->cli->client, &request, &reply, &err);
-    if (life->moved || (reply.status == 200 && now() - begun > PAUSE_MAX)) {
-        life->since = now();
+    if (life->moved || (reply.status == 200 && fr_ask_now() - begun > PAUSE_MAX)) {
+        life->since = fr_ask_now();
         life->pause = PAUSE_FIRST;
     }
     if (outcome == FR_STOPPED && life->failed) {
@@ -158,7 +149,7 @@ static bool connect_once(struct life *life, int *ret)
 
 int fr_stream_follow(struct fr_stream *stream)
 {
-    struct life life = {.stream = stream, .since = now(), .pause = PAUSE_FIRST};
+    struct life life = {.stream = stream, .since = fr_ask_now(), .pause = PAUSE_FIRST};
     int code = FR_EXIT_FAILED;
 
     fr_sse_init(&life.sse);

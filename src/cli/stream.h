@@ -33,7 +33,8 @@ struct fr_stream {
 
 /*
  * Follows the stream. FR_EXIT_OK when on_event or on_turn ended it; FR_STREAM_GONE; or an exit
- * code, told.
+ * code, told. Repeats are the caller's to drop (repeats.h): there are some after a restart of a
+ * daemon beside Flux.
  */
 int fr_stream_follow(struct fr_stream *stream);
 

@@ -9,8 +9,8 @@ import threading
 class Cutter:
     """A proxy that cuts each connection: after some bytes, or when there are none for a while."""
 
-    def __init__(self, daemon, seed=1):
-        self.daemon, self.random = daemon, random.Random(seed)
+    def __init__(self, daemon, seed=1, sizes=(1000, 1500, 2500, 4000)):
+        self.daemon, self.random, self.sizes = daemon, random.Random(seed), sizes
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         self.cuts, self.calm, self.sockets = 0, False, set()
@@ -32,7 +32,7 @@ class Cutter:
             return
         self.sockets |= {client, server}
         threading.Thread(target=self.upstream, args=(client, server), daemon=True).start()
-        left = 10**12 if self.calm else self.random.choice((1000, 1500, 2500, 4000))
+        left = 10**12 if self.calm else self.random.choice(self.sizes)
         left = self.random.randint(left // 2, left)
         try:
             server.settimeout(None if self.calm else self.random.uniform(0.05, 0.4))

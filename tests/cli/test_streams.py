@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-3.0-only
 """What flux-rest follows goes on, whatever is cut or killed: no line is lost or comes twice."""
 
+import json
+import re
 import signal
 import time
 
@@ -117,3 +119,101 @@ def subscribers(daemon):
         if line.startswith("flux_restd_subscribers "):
             return int(float(line.split()[-1]))
     raise AssertionError(text)
+
+
+def test_wait_over_cuts_and_kills(rough):
+    """More jobs than one list holds, named in any spelling: each is told once."""
+    daemon, cutter, rest = rough
+    cutter.sizes = (100_000, 200_000)  # a list must come through as a whole
+    jobs = [daemon.submit(["sh", "-c", f"sleep 0.0{i % 10}; exit {int(i % 20 == 3)}"])
+            for i in range(120)]  # fmt: skip
+    words = [str(daemon.job(jobid)["id"]) if i % 2 else jobid for i, jobid in enumerate(jobs)]
+    held = daemon.submit("true", urgency=0)
+    with rest.popen("wait", *words, jobs[0], held) as process:
+        try:
+            kill_often(daemon, cutter, process, kills=3, cuts=8)
+            for jobid in jobs:
+                daemon.wait_end(jobid)
+            assert process.poll() is None
+            daemon.post(f"/v1/jobs/{held}/cancel")
+            assert process.wait(LIMIT) == 1
+        finally:
+            process.kill()
+        told = process.stderr.read().decode()
+    failed = [jobid for i, jobid in enumerate(jobs) if i % 20 == 3]
+    assert sorted(re.findall(r"(ƒ\w+): FAILED: exit code 1\n", told)) == sorted(failed), told
+    assert told.count("CANCELED") == 1
+    assert told.endswith("flux-rest: 7 of 121 jobs did not do well\n")
+
+
+def test_wait_for_none(rest, daemon):
+    jobid = daemon.submit("sleep 1000")
+    status, _, err = rest("wait", jobid, "f1")
+    assert status == 1 and "there is no job f1" in err
+    rest.ok("cancel", jobid)
+
+
+def told(text):
+    """[(jobid, state, name)] of what events printed."""
+    return re.findall(r"^[\d-]+ [\d:]+ (\S+) (\S+) +(\S+)(?: \{.*\})?$", text, re.M)
+
+
+def test_events_of_one_job(rest, daemon):
+    jobid = daemon.submit(["sh", "-c", "exit 3"])
+    lines = told(rest.ok("events", jobid))
+    assert {line[0] for line in lines} == {jobid}
+    assert lines[0][1:] == ("NEW", "submit") and lines[-1][1:] == ("INACTIVE", "clean")
+    assert [line[2] for line in lines].count("finish") == 1
+    status, _, err = rest("events", "f1")
+    assert status == 1 and "there is no job f1" in err
+    assert rest("events", jobid, "--event=start")[0] == 2
+
+
+def test_events_that_are_picked(rest, daemon):
+    cursor = daemon.get("/v1/jobs").json()["cursor"]
+    jobid = daemon.submit("true", name="picked")
+    daemon.submit("true", name="other")
+    words = ["events", "--since", cursor, "--event", "start,clean", "--name", "picked"]
+    with rest.popen(*words, "--json") as process:
+        events = [json.loads(process.stdout.readline()) for _ in range(2)]
+        assert [(e["jobid"], e["name"]) for e in events] == [(jobid, "start"), (jobid, "clean")]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(LIMIT) == 0
+        assert process.stdout.read() == b""
+    status, _, err = rest("events", "--event", "finsh")
+    assert status == 1 and "finish" in err
+    status, _, err = rest("events", "--since", "yesterday")
+    assert status == 1 and "no cursor" in err
+    instance, rest_of_it = cursor.split(".", 1)
+    status, _, err = rest("events", "--since", f"{int(instance, 16) ^ 1:x}.{rest_of_it}")
+    assert status == 1 and "another instance" in err
+
+
+def test_events_over_cuts_and_kills(rough, tmp_path):
+    daemon, cutter, rest = rough
+    cursor = daemon.get("/v1/jobs").json()["cursor"]
+    out = tmp_path / "out"
+    jobs = []
+    with out.open("wb") as to:
+        process = rest.popen("events", "--json", "--since", cursor, stdout=to)
+        try:
+            for _ in range(5):
+                jobs += [daemon.submit("true") for _ in range(8)]
+                daemon.kill()
+                daemon.start()
+            kill_often(daemon, cutter, process, kills=0, cuts=20)
+
+            def ended():
+                names = [json.loads(line)["name"] for line in out.read_bytes().splitlines(True)
+                         if line.endswith(b"\n")]  # fmt: skip
+                return names.count("clean") >= len(jobs)
+
+            wait_for("all ends are told", ended)
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(LIMIT) == 0, process.stderr.read()
+    events = [json.loads(line) for line in out.read_bytes().splitlines()]
+    for jobid in jobs:
+        indices = [event["index"] for event in events if event["jobid"] == jobid]
+        assert indices == list(range(len(indices))), (jobid, indices)
+    assert len(events) == sum(event["jobid"] in jobs for event in events)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-3.0-only
 /*
- * What flux-rest makes of a stream's bytes.
+ * What flux-rest makes of a stream's bytes, and of events that come twice.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +13,7 @@
 
 #include <errno.h>
 
+#include "cli/repeats.h"
 #include "cli/sse.h"
 
 struct told {
@@ -108,13 +109,42 @@ static void test_limits(void **state)
     fr_sse_done(&sse);
 }
 
+static void test_repeats(void **state)
+{
+    struct fr_repeats *repeats = fr_repeats_create();
+
+    assert_non_null(repeats);
+    assert_false(fr_repeats_note(repeats, 1, 0));
+    assert_false(fr_repeats_note(repeats, 1, 1));
+    assert_false(fr_repeats_note(repeats, 2, 0));
+    assert_true(fr_repeats_note(repeats, 1, 0));
+    assert_true(fr_repeats_note(repeats, 1, 1));
+    assert_false(fr_repeats_note(repeats, 1, 2));
+    assert_false(fr_repeats_note(repeats, 0, 5)); /* seen from the middle on */
+    assert_true(fr_repeats_note(repeats, 0, 5));
+    fr_repeats_free(repeats);
+}
+
+/* Of many jobs the latest are remembered, and memory stays as it is. */
+static void test_many_jobs(void **state)
+{
+    struct fr_repeats *repeats = fr_repeats_create();
+    const uint64_t count = 5 * FR_REPEATS_JOBS + 17;
+
+    assert_non_null(repeats);
+    for (uint64_t id = 0; id < count; id++)
+        assert_false(fr_repeats_note(repeats, id << 24, 3));
+    for (uint64_t id = count - FR_REPEATS_JOBS; id < count; id++)
+        assert_true(fr_repeats_note(repeats, id << 24, 3));
+    fr_repeats_free(repeats);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pieces),
-        cmocka_unit_test(test_a_new_connection),
-        cmocka_unit_test(test_stopping),
-        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_pieces),   cmocka_unit_test(test_a_new_connection),
+        cmocka_unit_test(test_stopping), cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_repeats),  cmocka_unit_test(test_many_jobs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
