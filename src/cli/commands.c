@@ -126,7 +126,8 @@ static const struct fr_option list_options[] = {
      "'{id} {name:<20} {runtime!F:>8}'; 'help' lists the fields.", TEXT,
      .words = "default narrow long help"},
     {'n', "no-header", NULL, "No line of headings.", FLAG},
-    {'w', "watch", NULL, "Show the list again as it changes, until Ctrl-C.", FLAG},
+    {'w', "watch", NULL,
+     "Show the list again as it changes, told by the server's events, until Ctrl-C.", FLAG},
     END};
 
 static const struct fr_option submit_options[] = {

@@ -13,11 +13,12 @@
 #include "cli/filter.h"
 #include "cli/format.h"
 #include "cli/signals.h"
+#include "cli/watch.h"
 #include "cli/when.h"
 
 #define SCREEN_MAX (64U << 20)
 #define PATH_MAX_BYTES (64U << 10)
-#define WATCH_SECONDS 2.0
+#define TICK 2.0  /* seconds after which --watch shows how long jobs have run */
 #define NARROW 66 /* columns below which fewer of them are shown */
 
 FR_DEFINE_CLEANUP(json_t *, json, json_decref);
@@ -149,8 +150,9 @@ static int show_once(struct list *list)
 }
 
 /* In a terminal the new picture takes the old one's place; elsewhere it follows. */
-static int redraw(struct list *list, const json_t *reply)
+static int draw(void *arg, const json_t *reply)
 {
+    struct list *list = arg;
     size_t lines = fr_out_lines();
     char now[FR_WHEN_TEXT];
 
@@ -168,31 +170,45 @@ static int redraw(struct list *list, const json_t *reply)
     return fr_out_flush(&list->screen) < 0 ? FR_EXIT_FAILED : FR_EXIT_OK;
 }
 
-static int watch_step(struct list *list)
+/* A job may leave the list by what happens to it, so that states and times pick no events. */
+static void compose_events(const struct list *list, struct fr_buf *path)
 {
-    struct fr_request request = {.method = "GET", .path = list->path.data};
-    _cleanup_(fr_cleanup_json) json_t *jobs = NULL;
-    int code = fr_ask_json(list->cli, &request, &jobs);
+    const struct fr_args *args = list->cli->args;
+    const char *ids = strstr(list->path.data, "ids=");
 
-    return code == FR_EXIT_OK ? redraw(list, jobs) : code;
+    fr_buf_puts(path, "/v1/events");
+    fr_filter_put(path, "name", fr_args_text(args, "name"));
+    fr_filter_put(path, "queue", fr_args_text(args, "queue"));
+    fr_filter_put(path, "user", fr_args_text(args, "user"));
+    if (args->nwords > 0 && ids)
+        fr_buf_printf(path, "%c%.*s", path->data && strchr(path->data, '?') ? '&' : '?',
+                      (int)strcspn(ids, "&"), ids);
 }
 
 static int watch(struct list *list)
 {
-    int code = FR_EXIT_OK;
+    struct fr_buf events = FR_BUF_INIT(PATH_MAX_BYTES);
+    bool is_terminal = fr_out_lines() > 0;
 
     if (list->cli->json) {
-        fr_say("--watch and --json do not go together: GET /v1/events is for programs");
+        fr_say(
+            "--watch and --json do not go together: flux-rest events --json is for programs");
         return FR_EXIT_USAGE;
     }
-    while (code == FR_EXIT_OK) {
-        code = watch_step(list);
-        if (code == FR_EXIT_OK && !fr_signals_sleep(WATCH_SECONDS))
-            break; /* Ctrl-C is how it is meant to end */
-    }
-    if (fr_out_lines() > 0 && list->last_size > 0)
+    compose_events(list, &events);
+    int code = fr_buf_status(&events) < 0
+                   ? fr_ask_no_memory()
+                   : fr_watch_follow(&(struct fr_watch){.cli = list->cli,
+                                                        .list = list->path.data,
+                                                        .events = events.data,
+                                                        .tick = is_terminal ? TICK : 0,
+                                                        .draw = draw,
+                                                        .arg = list});
+    fr_buf_done(&events);
+    if (is_terminal && list->last_size > 0)
         (void)fr_out_write(STDOUT_FILENO, "\n", 1);
-    return code == FR_EXIT_INTERRUPTED ? FR_EXIT_OK : code;
+    /* Ctrl-C is how it is meant to end. */
+    return code == FR_EXIT_INTERRUPTED || fr_signals_gave_up() ? FR_EXIT_OK : code;
 }
 
 static int print_fields(void)

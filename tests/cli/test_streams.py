@@ -217,3 +217,51 @@ def test_events_over_cuts_and_kills(rough, tmp_path):
         indices = [event["index"] for event in events if event["jobid"] == jobid]
         assert indices == list(range(len(indices))), (jobid, indices)
     assert len(events) == sum(event["jobid"] in jobs for event in events)
+
+
+def pictures(text):
+    """The lists that --watch printed one after the other."""
+    return [picture.split() for picture in text.decode().split("\n\n")]
+
+
+@pytest.mark.parametrize("words", [["-a"], ["-f", "inactive"]])
+def test_watch_shows_what_changed(rough, tmp_path, words):
+    """Also what a daemon that was killed meanwhile knows; a list that did not change is not shown."""
+    daemon, cutter, rest = rough
+    cutter.sizes = (100_000, 200_000)
+    out = tmp_path / "out"
+    with out.open("wb") as to:
+        watch = ["jobs", "--watch", "-n", "-o", "{name} {state_single}", *words]
+        process = rest.popen(*watch, stdout=to)
+        try:
+            for number in range(3):
+                daemon.submit("true", name=f"job-{number}")
+                wait_for("its end is shown", lambda n=number: out.read_bytes().endswith(
+                    b"".join(b"job-%d I\n" % i for i in range(n, -1, -1))))  # fmt: skip
+                daemon.kill()
+                daemon.start()
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(LIMIT) == 0, process.stderr.read()
+    assert pictures(out.read_bytes())[-1] == ["job-2", "I", "job-1", "I", "job-0", "I"]
+
+
+def test_nothing_is_asked_while_nothing_happens(rest, daemon, tmp_path):
+    def requests():
+        return sum(int(float(line.split()[-1])) for line in daemon.get("/metrics").text.splitlines()
+                   if line.startswith("flux_restd_requests_total"))  # fmt: skip
+
+    def is_quiet():
+        before = requests()
+        time.sleep(3)
+        return requests() - before <= 1  # our own
+
+    jobid = daemon.submit("sleep 1000", name="quiet")
+    watch = ["jobs", "--watch", "-n", "--name", "quiet"]
+    with rest.popen(*watch) as process, rest.popen("wait", jobid) as waiter:
+        assert jobid.encode() in process.stdout.readline()
+        wait_for("nobody asks", is_quiet)
+        rest.ok("cancel", jobid)
+        assert waiter.wait(LIMIT) == 1
+        process.send_signal(signal.SIGINT)
+        assert process.wait(LIMIT) == 0
