@@ -107,7 +107,7 @@ int capture_finish(struct capture *capture)
 {
     int rc = capture->lost ? lost_say(capture, capture->lost_from, 0) : 0;
 
-    if (rc == 0 && fdatasync(capture->fd) < 0)
+    if (rc == 0 && capture->place > 0 && fdatasync(capture->fd) < 0)
         rc = -errno;
     return rc;
 }

@@ -33,11 +33,11 @@ static int claim_write(int fd, double start)
     fr_folder_place(place);
     len = snprintf(text, sizeof(text), FR_CLAIM_TITLE "%d\npid %d\nstart %.6f\nplace %s\n",
                    FR_FOLDER_VERSION, (int)getpid(), start, place);
-    if (rc == 0)
-        rc = write_all(fd, text, (size_t)len);
-    if (rc == 0 && fsync(fd) < 0)
-        rc = -errno;
-    return rc;
+    /*
+     * No sync: after a stop of the machine its pid means nothing, and an empty claim without
+     * a lock says as well that a shell had the job. It is the name that must be there.
+     */
+    return rc < 0 ? rc : write_all(fd, text, (size_t)len);
 }
 
 int claim_take(int dir, double start)

@@ -118,6 +118,10 @@ void fr_end_job(struct fr_local_job *job, const struct fr_report *report)
     }
     job->phase = FR_PHASE_END;
     fr_store_put(job->engine->store, fr_take(unit));
+    /* Units reach the disk in this order: whoever gets its cores is never seen to have them
+     * yet. */
+    fr_run_release(job);
+    fr_run_schedule(job->engine);
 }
 
 /* One cancel on its way to the disk. */
@@ -269,7 +273,7 @@ int fr_local_find(struct fr_local *engine, uint64_t id, struct fr_local_job **re
         return rc;
     if (!fr_jobs_find(&engine->jobs, id, &job))
         return fr_error_set(err, ENOENT, FR_CODE_JOB_NOT_FOUND, "unknown job id");
-    if (!job || (job->phase == FR_PHASE_END && !job->cores))
+    if (!job || (job->phase == FR_PHASE_END && !(job->outcome & FR_OUTCOME_ALLOC)))
         return fr_error_set(err, EINVAL, FR_CODE_JOB_INACTIVE, "job is inactive");
     *ret = job;
     return 0;

@@ -85,7 +85,7 @@ static int all_write(int fd, const char *data, size_t len)
         data += n;
         len -= (size_t)n;
     }
-    return fsync(fd) < 0 ? -errno : 0;
+    return 0;
 }
 
 /* Opens a file of a name that nobody else uses: the workers of one daemon come one by one. */
@@ -119,8 +119,6 @@ int fr_folder_write(const char *path, const char *name, const void *data, size_t
         rc = -errno;
     if (rc < 0)
         (void)unlinkat(dir, private, 0);
-    else if (fsync(dir) < 0)
-        rc = -errno;
     return rc;
 }
 
@@ -140,6 +138,8 @@ int fr_folder_void(const char *path)
     if (fd < 0)
         return fd;
     rc = all_write(fd, text, (size_t)len);
+    if (rc == 0 && fsync(fd) < 0)
+        rc = -errno;
     if (rc == 0 && linkat(dir, private, dir, FR_FOLDER_CLAIM, 0) < 0)
         rc = -errno;
     (void)unlinkat(dir, private, 0);

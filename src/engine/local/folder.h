@@ -48,7 +48,10 @@ void fr_folder_tmpdir(const char *state_dir, uint64_t id, char *path, size_t siz
 /* Makes the folder and those above it up to state_dir, durably. 0 or a negative errno. */
 int fr_folder_make(const char *state_dir, uint64_t id);
 
-/* Writes a file of the folder whole, durably: it has either content or the one before. */
+/*
+ * Writes a file of the folder whole: it has either content or the one before. Not durably: what
+ * is told to a shell is told again, or means nothing, after a stop of the machine.
+ */
 int fr_folder_write(const char *path, const char *name, const void *data, size_t len);
 
 /*

@@ -186,6 +186,8 @@ void fr_run_begin(struct fr_local_job *job);
 /* Puts a waiting job into the queue; without memory, later. */
 void fr_run_enqueue(struct fr_local_job *job);
 void fr_run_dequeue(struct fr_local_job *job);
+/* Gives back what the job has, for others to be started with. */
+void fr_run_release(struct fr_local_job *job);
 /* Gives back what the job has and forgets it: its last event is on disk and told. */
 void fr_run_forget(struct fr_local_job *job);
 /* Starts what can be started. */

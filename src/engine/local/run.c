@@ -94,11 +94,18 @@ void fr_run_hold(struct fr_local_job *job, char *cores, char *gpus, double since
     job->engine->nholders++;
 }
 
+void fr_run_release(struct fr_local_job *job)
+{
+    if (job->cores)
+        fr_resources_mark(job->engine->resources, job->cores, job->gpus, false);
+    let_go(job);
+}
+
 void fr_run_forget(struct fr_local_job *job)
 {
     struct fr_local *engine = job->engine;
 
-    fr_resources_mark(engine->resources, job->cores, job->gpus, false);
+    fr_run_release(job);
     fr_run_dequeue(job);
     fr_jobs_end(&engine->jobs, job->id, job->outcome);
     fr_depend_wake(&job->to_start);
@@ -302,8 +309,7 @@ static int allocate(struct fr_local_job *job)
     fr_run_hold(job, cores, gpus, now);
     unit->R = resources_text(job, now);
     if (!unit->R) {
-        fr_resources_mark(engine->resources, job->cores, job->gpus, false);
-        let_go(job);
+        fr_run_release(job);
         return -ENOMEM;
     }
     fr_run_event(job, unit, "alloc", now, NULL);
