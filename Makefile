@@ -23,7 +23,7 @@ build:
 	tools/build build
 
 test:
-	@tools/install-packages build check test
+	@tools/install-packages build check test fuzz
 	@command -v npm >/dev/null 2>&1 || tools/install-packages page || true
 	$(PYTHON) tools/run-tests
 
