@@ -218,6 +218,14 @@ static int settle_audit_log(struct fr_settings *settings, struct fr_error *err)
     return 0;
 }
 
+static int check_tls(const struct fr_settings *settings, struct fr_error *err)
+{
+    if (!settings->tls_cert == !settings->tls_key)
+        return 0;
+    return fr_error_set(err, EINVAL, FR_CODE_INVALID,
+                        "TLS takes a certificate and its key: give --tls-cert and --tls-key.");
+}
+
 static int settle(struct fr_settings *settings, const struct fr_sources *sources,
                   char *const *env, struct fr_error *err)
 {
@@ -236,6 +244,8 @@ static int settle(struct fr_settings *settings, const struct fr_sources *sources
         r = settle_state_dir(settings, env, err);
     if (r == 0)
         r = settle_audit_log(settings, err);
+    if (r == 0)
+        r = check_tls(settings, err);
     if (r == 0 && !settings->allow_host) {
         settings->allow_host = calloc(1, sizeof *settings->allow_host);
         if (!settings->allow_host)

@@ -47,11 +47,12 @@ struct fr_settings {
     unsigned int access_minutes;        /* FLUX_ACCESS_TOKEN_EXPIRES_MINUTES */
     bool require_auth;                  /* FLUX_REQUIRE_AUTH, FLUX_USER_AUTH */
     int auth;                           /* enum fr_auth_choice */
+    char *tls_cert, *tls_key;           /* files; both or neither */
     char **allow_host;   /* more names that Host may have; NULL-terminated, never NULL */
     uint64_t events_max; /* bytes of event texts kept */
     uint64_t header_max, body_max, replies_max;
     unsigned int connections, connections_per_address;
-    unsigned int request_seconds, idle_seconds, reply_seconds, grace_seconds;
+    unsigned int request_seconds, handshake_seconds, idle_seconds, reply_seconds, grace_seconds;
     unsigned int parameters, json_depth;
     unsigned int streams, streams_per_client;
     unsigned int sign_ins; /* most that may fail in a minute, of one peer */

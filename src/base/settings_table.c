@@ -49,6 +49,14 @@ const struct fr_setting fr_settings_table[] = {
      "several times.",
      {"FLUX_RESTD_ALLOW_HOST"}, LIST(allow_host)},
 
+    {"Listening", "tls-cert", "FILE",
+     "Speak TLS, 1.2 or 1.3, at every address that is no Unix socket: the certificate in PEM form, "
+     "followed by those between it and its authority. Read again on SIGUSR1, like the key.",
+     {"FLUX_RESTD_TLS_CERT"}, STRING(tls_cert)},
+    {"Listening", "tls-key", "FILE",
+     "The certificate's key in PEM form, which no other user may be able to read (mode 0600).",
+     {"FLUX_RESTD_TLS_KEY"}, STRING(tls_key)},
+
     {"Engine", "engine", "NAME",
      "What runs the jobs: flux, local (this machine), or auto: flux where an instance is found "
      "and local otherwise.",
@@ -141,6 +149,9 @@ const struct fr_setting fr_settings_table[] = {
      {"FLUX_RESTD_FAILED_SIGN_INS"}, UINT(sign_ins, 1, 1000000), .preset = "10"},
     {"Limits", "request-seconds", "NUMBER", "Time for a whole request to arrive.",
      {"FLUX_RESTD_REQUEST_SECONDS"}, UINT(request_seconds, 1, 86400), .preset = "60"},
+    {"Limits", "handshake-seconds", "NUMBER",
+     "Of that, time for a new connection's TLS handshake and first request line.",
+     {"FLUX_RESTD_HANDSHAKE_SECONDS"}, UINT(handshake_seconds, 1, 86400), .preset = "10"},
     {"Limits", "idle-seconds", "NUMBER", "Time that a connection may stay without a request.",
      {"FLUX_RESTD_IDLE_SECONDS"}, UINT(idle_seconds, 1, 86400), .preset = "75"},
     {"Limits", "reply-seconds", "NUMBER",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-3.0-only
 #include "daemon/banner.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,12 +22,15 @@ void fr_banner_version(void)
         printf("engines: local (built without flux-core)\n");
 }
 
-static void print_address(const char *address)
+static void print_address(const struct fr_server *server, size_t i)
 {
+    const char *address = fr_server_address(server, i);
+
     if (strncmp(address, "unix:", 5) == 0)
         fprintf(stderr, "  listening    %s\n", address);
     else
-        fprintf(stderr, "  listening    http://%s\n", address);
+        fprintf(stderr, "  listening    %s://%s\n",
+                fr_server_is_tls(server, i) ? "https" : "http", address);
 }
 
 static void print_credentials(const struct fr_settings *settings)
@@ -42,20 +46,33 @@ static void print_credentials(const struct fr_settings *settings)
             settings->user ? MASK : "not set", settings->token ? MASK : "not set");
 }
 
-static void print_example(const struct fr_settings *settings, const char *address)
+static void print_example(const struct fr_settings *settings, const struct fr_server *server)
 {
+    const char *address = fr_server_address(server, 0);
     const char *auth = settings->require_auth ? " --user \"$FLUX_USER:$FLUX_TOKEN\"" : "";
+    const bool is_unix = strncmp(address, "unix:", 5) == 0;
 
-    if (strncmp(address, "unix:", 5) == 0)
-        fprintf(stderr,
-                "  try it       curl%s --unix-socket %s -d '{\"command\": \"echo hello\"}' "
-                "http://localhost/v1/jobs/submit\n",
-                auth, address + 5);
-    else
-        fprintf(stderr,
-                "  try it       curl%s -d '{\"command\": \"echo hello\"}' "
-                "http://%s/v1/jobs/submit\n",
-                auth, address);
+    fprintf(stderr,
+            "  try it       curl%s%s%s -d '{\"command\": \"echo hello\"}' "
+            "http%s://%s/v1/jobs/submit\n",
+            auth, is_unix ? " --unix-socket " : "", is_unix ? address + 5 : "",
+            fr_server_is_tls(server, 0) ? "s" : "", is_unix ? "localhost" : address);
+}
+
+/* Who listens on the way reads the token and every job. */
+static void warn_of_the_open(const struct fr_server *server)
+{
+    for (size_t i = 0; i < fr_server_listeners(server); i++)
+        if (fr_server_is_remote(server, i) && !fr_server_is_tls(server, i)) {
+            fprintf(
+                stderr,
+                "  warning      %s speaks plain HTTP, so that tokens and jobs can be read on "
+                "the way;\n"
+                "               give --tls-cert and --tls-key, or put a proxy with TLS "
+                "before it\n",
+                fr_server_address(server, i));
+            return;
+        }
 }
 
 void fr_banner_start(const struct fr_settings *settings, const struct fr_server *server,
@@ -63,10 +80,11 @@ void fr_banner_start(const struct fr_settings *settings, const struct fr_server 
 {
     fprintf(stderr, "flux-restd " FR_VERSION ", engine %s\n", engine->ops->name);
     for (size_t i = 0; i < fr_server_listeners(server); i++)
-        print_address(fr_server_address(server, i));
+        print_address(server, i);
     print_credentials(settings);
     if (fr_server_listeners(server) > 0)
-        print_example(settings, fr_server_address(server, 0));
+        print_example(settings, server);
+    warn_of_the_open(server);
     if (strcmp(engine->ops->name, "local") == 0 && geteuid() == 0)
         fprintf(
             stderr,

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/settings.h"
@@ -23,6 +24,9 @@
 #include "daemon/banner.h"
 #include "daemon/manager.h"
 #include "daemon/process.h"
+
+/* Longest file with a certificate and those above it, or with a key. */
+enum { TLS_FILE_MAX = 256 * 1024 };
 
 struct daemon {
     uv_loop_t loop;
@@ -49,6 +53,47 @@ static void tell_manager(int rc)
     if (rc < 0)
         fr_log_warning("the service manager cannot be told at NOTIFY_SOCKET: %s",
                        strerror(-rc));
+}
+
+/* --- the certificate --- */
+
+/* Reads it, for the first time or again. */
+static int load_tls(struct daemon *daemon, struct fr_error *err)
+{
+    const struct fr_settings *settings = &daemon->settings;
+    _cleanup_(fr_cleanup_str) char *cert = NULL;
+    bool is_private = false;
+    char *key;
+
+    if (!settings->tls_cert)
+        return 0;
+    int rc = fr_file_slurp(settings->tls_cert, TLS_FILE_MAX, &cert, &is_private, err);
+    if (rc == 0)
+        rc = fr_file_slurp(settings->tls_key, TLS_FILE_MAX, &key, &is_private, err);
+    if (rc < 0)
+        return rc;
+    if (is_private)
+        rc = fr_server_set_tls(daemon->server, cert, key, err);
+    else
+        rc = fr_error_set(err, EPERM, FR_CODE_INVALID,
+                          "Other users can read the key in %s: 'chmod 600' it, and get a new "
+                          "certificate with a new key.",
+                          settings->tls_key);
+    explicit_bzero(key, strlen(key));
+    free(key);
+    return rc;
+}
+
+static void reload(struct daemon *daemon)
+{
+    struct fr_error err;
+
+    if (!daemon->settings.tls_cert)
+        fr_log_notice("there is no certificate to read again");
+    else if (load_tls(daemon, &err) < 0)
+        fr_log_err("the certificate stays as it was: %s", err.text);
+    else
+        fr_log_notice("read the certificate again; new connections are shown it");
 }
 
 /* --- the end --- */
@@ -130,7 +175,10 @@ static void on_signals(void *arg, int status, int events)
     (void)status;
     (void)events;
     while (read(daemon->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
-        on_signal(daemon, (int)info.ssi_signo);
+        if (info.ssi_signo == SIGUSR1)
+            reload(daemon);
+        else
+            on_signal(daemon, (int)info.ssi_signo);
 }
 
 static int catch_signals(struct daemon *daemon)
@@ -254,6 +302,7 @@ static int create_parts(struct daemon *daemon, struct fr_error *err)
         .connections = settings->connections,
         .per_address = settings->connections_per_address,
         .request_seconds = settings->request_seconds,
+        .handshake_seconds = settings->handshake_seconds,
         .idle_seconds = settings->idle_seconds,
         .reply_seconds = settings->reply_seconds,
         .parameters = settings->parameters,
@@ -334,6 +383,8 @@ static int start(struct daemon *daemon, struct fr_error *err)
 {
     int rc = create_parts(daemon, err);
 
+    if (rc == 0)
+        rc = load_tls(daemon, err);
     if (rc == 0)
         rc = listen_everywhere(daemon, err);
     if (rc == 0)

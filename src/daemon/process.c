@@ -15,20 +15,24 @@
 
 #include "base/util.h"
 
-/* SIGHUP is how a Flux broker tells its initial program to end. */
-static void signals_that_end(sigset_t *set)
+/*
+ * SIGHUP is how a Flux broker tells its initial program to end, so that SIGUSR1 is left to say
+ * that the certificate is to be read again.
+ */
+static void signals_to_us(sigset_t *set)
 {
     (void)sigemptyset(set);
     (void)sigaddset(set, SIGTERM);
     (void)sigaddset(set, SIGINT);
     (void)sigaddset(set, SIGHUP);
+    (void)sigaddset(set, SIGUSR1);
 }
 
 int fr_process_open_signals(void)
 {
     sigset_t set;
 
-    signals_that_end(&set);
+    signals_to_us(&set);
     int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }
@@ -46,7 +50,7 @@ int fr_process_prepare(void)
     close(fd);
     /* A kernel without it (before 5.11) leaves what we inherited to the jobs: no harm done. */
     (void)close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
-    signals_that_end(&set);
+    signals_to_us(&set);
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
         return -errno;
     /* A file over a limit of `ulimit -f` is an error to report, too. */

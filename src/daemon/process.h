@@ -11,9 +11,9 @@
 /*
  * Makes sure that descriptors 0, 1 and 2 are open, that no other inherited one reaches a job,
  * and that writing to a closed connection or beyond a file limit is an error and not a signal.
- * Blocks SIGTERM, SIGINT and SIGHUP for good, in every thread made later: as long as a thread
- * is open to them, one that comes in the daemon's last moments kills it, and a clean end is
- * reported as none. 0 or a negative errno.
+ * Blocks SIGTERM, SIGINT, SIGHUP and SIGUSR1 for good, in every thread made later: as long as a
+ * thread is open to them, one that comes in the daemon's last moments kills it, and a clean end
+ * is reported as none. 0 or a negative errno.
  */
 int fr_process_prepare(void);
 

@@ -53,7 +53,10 @@ static bool accept_one(struct listener *listener)
     int fd = accept4(listener->fd, &addr.any, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     if (fd >= 0) {
-        fr_conn_adopt(listener->server, fd, &addr.any, len);
+        if (listener->is_tls)
+            fr_secure_adopt(listener->server, fd, &addr.any, len);
+        else
+            fr_conn_adopt(listener->server, fd, fd, &addr.any, len);
         return true;
     }
     switch (errno) {
@@ -221,6 +224,7 @@ static int name_tcp(struct listener *listener)
                     NI_NUMERICHOST | NI_NUMERICSERV) != 0)
         return -EINVAL;
     listener->is_remote = is_beyond(&addr.any);
+    listener->is_tls = listener->server->tls;
     if ((addr.any.sa_family == AF_INET6
              ? asprintf(&listener->address, "[%s]:%s", host, port)
              : asprintf(&listener->address, "%s:%s", host, port)) < 0)
@@ -363,6 +367,11 @@ size_t fr_server_listeners(const struct fr_server *server)
 const char *fr_server_address(const struct fr_server *server, size_t i)
 {
     return server->listeners[i]->address;
+}
+
+bool fr_server_is_tls(const struct fr_server *server, size_t i)
+{
+    return server->listeners[i]->is_tls;
 }
 
 bool fr_server_is_remote(const struct fr_server *server, size_t i)

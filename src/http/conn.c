@@ -29,9 +29,6 @@
 /* One place in so many is kept for the user who runs us. */
 enum { OWN_SHARE = 8 };
 
-/* A connection that has not sent a request line is not waited for any longer. */
-enum { FRESH_SECONDS = 10 };
-
 struct conn *fr_conn_of(struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *info =
@@ -152,9 +149,11 @@ static void time_out(struct conn *conn)
 /* Seconds that a request may take to arrive. */
 static unsigned int patience(const struct conn *conn)
 {
-    const unsigned int seconds = conn->server->limits.request_seconds;
+    const struct fr_server_limits *limits = &conn->server->limits;
 
-    return conn->fresh && seconds > FRESH_SECONDS ? FRESH_SECONDS : seconds;
+    return conn->fresh && limits->handshake_seconds < limits->request_seconds
+               ? limits->handshake_seconds
+               : limits->request_seconds;
 }
 
 static void tick(struct conn *conn)
@@ -277,7 +276,8 @@ static void turn_away(struct fr_server *server, int fd, const char *reply)
     fr_linger_add(server, fd);
 }
 
-void fr_conn_adopt(struct fr_server *server, int fd, const struct sockaddr *addr, socklen_t len)
+void fr_conn_adopt(struct fr_server *server, int fd, int outer, const struct sockaddr *addr,
+                   socklen_t len)
 {
     struct conn *conn = calloc(1, sizeof *conn);
 
@@ -288,7 +288,8 @@ void fr_conn_adopt(struct fr_server *server, int fd, const struct sockaddr *addr
     conn->server = server;
     conn->watched = (struct watched){.fd = fd, .event = on_event};
     conn->fresh = true;
-    fr_peer_identify(server->diag_fd, fd, &conn->peer);
+    fr_peer_identify(server->diag_fd, outer, &conn->peer);
+    conn->peer.is_tls = fd != outer;
     take_key(conn, addr);
     const char *no = over_limit(server, conn);
     if (no) {
@@ -298,7 +299,13 @@ void fr_conn_adopt(struct fr_server *server, int fd, const struct sockaddr *addr
     }
     fr_conn_enter(conn, CONN_RECEIVING);
     server->adopting = conn;
-    (void)MHD_add_connection(server->mhd, fd, addr, len);
+    /* What TLS was taken off comes over a Unix socket, and is to be treated as that. */
+    const struct sockaddr_un inner = {.sun_family = AF_UNIX};
+    if (conn->peer.is_tls)
+        (void)MHD_add_connection(server->mhd, fd, (const struct sockaddr *)&inner,
+                                 sizeof inner);
+    else
+        (void)MHD_add_connection(server->mhd, fd, addr, len);
     /* Still here: it failed before libmicrohttpd took it, and the socket is closed. */
     free(fr_take(server->adopting));
     fr_server_need_tick(server);

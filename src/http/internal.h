@@ -27,6 +27,7 @@
 #include "http/message.h"
 #include "http/reply.h"
 #include "http/server.h"
+#include "http/tls.h"
 
 /* Longest client-chosen X-Request-ID, and longest method word that is not refused. */
 enum { FR_ID_MAX = FR_REQ_ID_MAX, FR_METHOD_MAX = 23 };
@@ -129,10 +130,14 @@ struct listener {
     char *path; /* a Unix socket's, to be removed at the end; else NULL */
     dev_t dev;
     ino_t ino;
+    bool is_tls;
     bool is_remote;
 };
 
 LIST_HEAD(conn_list, conn);
+
+struct secure;
+LIST_HEAD(secure_list, secure);
 
 struct lingerer;
 LIST_HEAD(linger_list, lingerer);
@@ -161,6 +166,9 @@ struct fr_server {
     struct conn *adopting; /* handed to MHD_add_connection() */
     struct linger_list lingerers;
     unsigned int n_lingerers;
+    struct fr_tls *tls; /* NULL: TCP is plain */
+    struct secure_list secured;
+    unsigned int n_secured;
     uint64_t id_state;
     bool stopping;
     bool stop_begun;
@@ -179,8 +187,11 @@ void fr_accept_pause(struct fr_server *server, bool paused);
 void fr_accept_close(struct fr_server *server);
 
 /* conn.c */
-/* Takes an accepted, non-blocking socket; closes it if it cannot be served. */
-void fr_conn_adopt(struct fr_server *server, int fd, const struct sockaddr *addr,
+/*
+ * Takes an accepted, non-blocking socket; closes it if it cannot be served. outer is the
+ * client's own socket, borrowed for the call: fd itself, or what TLS was taken off.
+ */
+void fr_conn_adopt(struct fr_server *server, int fd, int outer, const struct sockaddr *addr,
                    socklen_t len);
 void fr_conn_notify(void *cls, struct MHD_Connection *mhd, void **context,
                     enum MHD_ConnectionNotificationCode code);
@@ -191,6 +202,13 @@ void fr_conn_cut(struct conn *conn);
 void fr_conn_tick(struct fr_server *server);
 /* The client has left, or the server ends: whoever waits is told, the connection broken. */
 void fr_conn_abandon(struct conn *conn);
+
+/* secure.c: TLS before a connection. */
+/* Takes an accepted, non-blocking socket, as fr_conn_adopt() does. */
+void fr_secure_adopt(struct fr_server *server, int fd, const struct sockaddr *addr,
+                     socklen_t len);
+void fr_secure_tick(struct fr_server *server);
+void fr_secure_close(struct fr_server *server);
 
 /* watch.c */
 int fr_watch_open(struct fr_server *server);

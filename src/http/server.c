@@ -28,6 +28,7 @@ static void shut(struct fr_server *server)
     /* libmicrohttpd aborts the process if it finds a suspended connection at its end. */
     LIST_FOREACH(conn, &server->conns, link)
     fr_conn_abandon(conn);
+    fr_secure_close(server);
     fr_poll_free(server->mhd_poll);
     server->mhd_poll = NULL;
     /* Every request that is left gets its notice of completion in here. */
@@ -80,7 +81,7 @@ static void run(struct fr_server *server)
     server->running = false;
     if (server->stopping && !server->stop_begun)
         begin_stop(server);
-    if (server->stopping && server->n_conns == 0)
+    if (server->stopping && server->n_conns == 0 && server->n_secured == 0)
         finish(server);
     else if (more)
         fr_timer_start(server->kick, 0, 0);
@@ -114,8 +115,10 @@ static void on_tick(void *arg)
     if (server->paused)
         fr_accept_pause(server, false);
     fr_conn_tick(server);
+    fr_secure_tick(server);
     fr_linger_tick(server);
-    if (server->n_conns == 0 && server->n_lingerers == 0 && !server->paused) {
+    if (server->n_conns == 0 && server->n_secured == 0 && server->n_lingerers == 0 &&
+        !server->paused) {
         fr_timer_stop(server->tick);
         server->ticking = false;
     }
@@ -185,12 +188,26 @@ int fr_server_create(uv_loop_t *loop, const struct fr_server_limits *limits,
     server->watch_fd = server->diag_fd = -1;
     LIST_INIT(&server->conns);
     LIST_INIT(&server->lingerers);
+    LIST_INIT(&server->secured);
     int rc = start(server);
     if (rc < 0) {
         fr_server_free(server);
         return rc;
     }
     *ret = server;
+    return 0;
+}
+
+int fr_server_set_tls(struct fr_server *server, const char *cert, const char *key,
+                      struct fr_error *err)
+{
+    struct fr_tls *tls;
+    int rc = fr_tls_create(cert, key, &tls, err);
+
+    if (rc < 0)
+        return rc;
+    fr_tls_release(server->tls);
+    server->tls = tls;
     return 0;
 }
 
@@ -216,5 +233,6 @@ void fr_server_free(struct fr_server *server)
     fr_timer_free(server->grace);
     if (server->diag_fd >= 0)
         (void)close(server->diag_fd);
+    fr_tls_release(server->tls);
     free(server);
 }

@@ -9,9 +9,9 @@
  * A client that left while its request waits or its stream is silent is noticed within about
  * two seconds. One that only shut down its sending side still gets its reply where it can be
  * told from one that left: over Unix sockets and loopback. From another machine it gets a reply
- * that is ready within a second, and counts as gone after that. Over loopback one that shut
- * down its sending side before it was accepted is not known by its user (message.h), so that it
- * needs credentials like anybody.
+ * that is ready within a second, and counts as gone after that; so it does over TLS. Over
+ * loopback one that shut down its sending side before it was accepted is not known by its user
+ * (message.h), so that it needs credentials like anybody.
  */
 #ifndef FR_HTTP_SERVER_H
 #define FR_HTTP_SERVER_H
@@ -39,11 +39,12 @@ struct fr_server_limits {
     unsigned int per_address;     /* of one peer: on this machine a user, else an address */
     uint64_t replies;             /* bytes of all replies that are made or being sent */
     unsigned int request_seconds; /* for a whole request to arrive, from the connection's start
-                                     or, if it is not the first, from its request line; for
-                                     the first request line 10 seconds at most */
-    unsigned int idle_seconds;    /* a kept-alive connection without a request */
-    unsigned int reply_seconds;   /* without progress of a reply being sent */
-    unsigned int parameters;      /* query parameters and headers, each */
+                                     or, if it is not the first, from its request line */
+    unsigned int
+        handshake_seconds;      /* of that, for the TLS handshake and the first request line */
+    unsigned int idle_seconds;  /* a kept-alive connection without a request */
+    unsigned int reply_seconds; /* without progress of a reply being sent */
+    unsigned int parameters;    /* query parameters and headers, each */
 };
 
 struct fr_server_hooks {
@@ -77,6 +78,14 @@ int fr_server_create(uv_loop_t *loop, const struct fr_server_limits *limits,
                      const struct fr_server_hooks *hooks, struct fr_server **ret);
 
 /*
+ * Takes a certificate and its key, PEM texts (tls.h). From the first time on, what listens at a
+ * TCP address speaks TLS alone: call it before those listen. Later calls change what new
+ * connections are shown. 0; with err -EINVAL or -ENOMEM, and then nothing has changed.
+ */
+int fr_server_set_tls(struct fr_server *server, const char *cert, const char *key,
+                      struct fr_error *err);
+
+/*
  * Listens at "ADDR:PORT", "[v6]:PORT" or "unix:PATH" (made with mode 0600; a dead socket file
  * of ours is replaced, a living one or another kind of file is -EADDRINUSE). Port 0 takes a
  * free one. 0, or a negative errno with err naming the address and the remedy.
@@ -92,6 +101,8 @@ int fr_server_adopt(struct fr_server *server, int fd, struct fr_error *err);
 /* Number of listeners, and where the i-th listens ("127.0.0.1:5000", "unix:/…"). Borrowed. */
 size_t fr_server_listeners(const struct fr_server *server);
 const char *fr_server_address(const struct fr_server *server, size_t i);
+/* Whether the i-th speaks TLS. */
+bool fr_server_is_tls(const struct fr_server *server, size_t i);
 /* Whether the i-th is reachable from beyond this machine. */
 bool fr_server_is_remote(const struct fr_server *server, size_t i);
 

@@ -198,7 +198,7 @@ class Daemon:
     """
 
     def __init__(self, folder, engine="local", instance=None, args=(), env=None, listen=None,
-                 user=None):  # fmt: skip
+                 user=None, cacert=None):  # fmt: skip
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.engine = engine
@@ -217,6 +217,7 @@ class Daemon:
         self.started_fds = 0
         self.session = requests.Session()
         self.session.trust_env = False
+        self.session.verify = cacert or True
 
     # Starting and ending
 
@@ -258,8 +259,8 @@ class Daemon:
         """Starts it and waits until it is ready."""
         self.spawn()
         found = wait_for("the daemon says where it listens", self._find_address)
+        self.url = found.group(0)
         self.port = int(found.group(1))
-        self.url = f"http://127.0.0.1:{self.port}"
         # Where it listens once, it listens again after a restart.
         self.listen = [f"127.0.0.1:{self.port}" if a.endswith(":0") else a for a in self.listen]
         self.pid = self.process.pid
@@ -274,12 +275,12 @@ class Daemon:
 
     def _find_address(self):
         assert self.process.poll() is None, f"the daemon ended at its start:\n{self.stderr()}"
-        return re.search(r"http://127\.0\.0\.1:(\d+)", self.stderr())
+        return re.search(r"https?://127\.0\.0\.1:(\d+)", self.stderr())
 
     def is_ready(self):
         assert self.process.poll() is None, f"the daemon ended at its start:\n{self.stderr()}"
         try:
-            return requests_get_once(self.url + "/readyz") == 200
+            return requests_get_once(self.url + "/readyz", self.session.verify) == 200
         except requests.ConnectionError:
             return False
 
@@ -435,11 +436,11 @@ class Daemon:
         return [job["name"] for job in self.jobs(limit=10000)]
 
 
-def requests_get_once(url):
+def requests_get_once(url, verify=True):
     """A GET on a connection of its own; returns the status."""
     with requests.Session() as session:
         session.trust_env = False
-        return session.get(url, timeout=LIMIT).status_code
+        return session.get(url, timeout=LIMIT, verify=verify).status_code
 
 
 def read_to_end(sock):

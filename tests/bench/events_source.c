@@ -113,6 +113,7 @@ static int serve(struct source *source)
                                             .connections = 20000,
                                             .per_address = 20000,
                                             .request_seconds = 60,
+                                            .handshake_seconds = 10,
                                             .idle_seconds = 60,
                                             .reply_seconds = 60,
                                             .parameters = 128};

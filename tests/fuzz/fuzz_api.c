@@ -71,6 +71,7 @@ static void open_stack(struct stack *stack, bool required)
                                             .per_address = 10,
                                             .request_seconds = 60,
                                             .replies = 1 << 22,
+                                            .handshake_seconds = 10,
                                             .idle_seconds = 60,
                                             .reply_seconds = 60,
                                             .parameters = 32};
@@ -172,7 +173,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0,
          "there are sockets");
-    fr_conn_adopt(stack->server, ends[0], (const struct sockaddr *)&addr, sizeof addr);
+    fr_conn_adopt(stack->server, ends[0], ends[0], (const struct sockaddr *)&addr, sizeof addr);
     struct client client = {.fd = ends[1]};
     client.shows_anything = memmem(data, size, "Sesame", 6) || memmem(data, size, "%", 1);
     client.shows_token =

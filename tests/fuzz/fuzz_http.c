@@ -97,6 +97,7 @@ static void start(void)
                                             .per_address = 10,
                                             .request_seconds = 60,
                                             .replies = 1 << 20,
+                                            .handshake_seconds = 10,
                                             .idle_seconds = 60,
                                             .reply_seconds = 60,
                                             .parameters = 10};
@@ -138,7 +139,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0,
          "there are sockets");
-    fr_conn_adopt(server, ends[0], (const struct sockaddr *)&addr, sizeof addr);
+    fr_conn_adopt(server, ends[0], ends[0], (const struct sockaddr *)&addr, sizeof addr);
     const size_t piece = data[0] % 64 ? data[0] % 64 : size;
     for (size_t at = 1; at < size; at += piece) {
         const size_t n = size - at < piece ? size - at : piece;

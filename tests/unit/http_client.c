@@ -20,6 +20,7 @@ const struct fr_server_limits fix_limits = {
     .connections = 100,
     .per_address = 100,
     .request_seconds = 60,
+    .handshake_seconds = 10,
     .idle_seconds = 60,
     .reply_seconds = 60,
     .parameters = 50,

@@ -101,6 +101,8 @@ class FluxRestfulClient:
         credentials; else ``FLUX_USER`` and ``FLUX_TOKEN``. Both together are sent as HTTP
         Basic, a token without a user as a bearer token. On the server's own machine and as
         the server's own user none are needed, unless it is set to require them.
+    cacert
+        for ``https://…``: a file of the certificates to trust instead of the system's.
     timeout
         seconds to wait for a connection and between two pieces of a reply.
     attempts
@@ -119,12 +121,14 @@ class FluxRestfulClient:
         token: Optional[str] = None,
         timeout: float = 10.0,
         attempts: int = 5,
+        cacert: Union[None, str, "os.PathLike[str]"] = None,
     ) -> None:
         if attempts < 1:
             raise ValueError(f"attempts must be at least 1, not {attempts}")
         self.host = _base_url(host or os.environ.get("FLUX_RESTFUL_HOST") or DEFAULT_HOST)
         self.timeout = timeout
         self.attempts = attempts
+        self._verify = True if cacert is None else os.fspath(cacert)
         self._session = requests.Session()
         self._session.headers["Accept"] = "application/json, application/problem+json"
         self._session.headers["User-Agent"] = f"flux-restful-client/{__version__}"
@@ -406,7 +410,7 @@ class FluxRestfulClient:
         options.setdefault("timeout", self.timeout)
         try:
             return self._session.request(
-                method, self.host + path, allow_redirects=False, **options
+                method, self.host + path, allow_redirects=False, verify=self._verify, **options
             )
         except (RequestException, HTTPError) as error:
             raise self._lost(method, path, error) from error
