@@ -11,7 +11,7 @@ SECONDS = 60
 PYTHON = /usr/bin/python3
 MESON = /usr/bin/meson
 
-.PHONY: run build test check bench fuzz soak format install clean help
+.PHONY: run build test check bench fuzz soak format install deb test-deb clean help
 
 run: build
 	exec build/flux-restd $(ARGS)
@@ -23,7 +23,7 @@ build:
 	tools/build build
 
 test:
-	@tools/install-packages build check test fuzz
+	@tools/install-packages build check test fuzz deb ship
 	@command -v npm >/dev/null 2>&1 || tools/install-packages page || true
 	$(PYTHON) tools/run-tests
 
@@ -54,6 +54,17 @@ install: build
 	tools/build build
 	DESTDIR='$(DESTDIR)' $(MESON) install -C build --no-rebuild
 
+# FLUX=disabled: without the Flux engine, whatever is here.
+deb: build
+	@tools/install-packages deb
+	tools/build-deb build-deb
+
+# Some minutes, root and the network: a clean root by debootstrap.
+test-deb:
+	@tools/install-packages build deb testdeb
+	FLUX=disabled tools/build-deb build-deb-local
+	tests/deb/run build-deb-local
+
 clean:
 	rm -rf build build-*
 
@@ -67,4 +78,6 @@ help:
 	@echo 'make soak       a thousand kills of the daemon, a hundred of the broker'
 	@echo 'make format     format the C sources'
 	@echo 'make install    into PREFIX=/usr/local, below DESTDIR if given'
+	@echo 'make deb        Debian packages into build-deb/, looked at by lintian'
+	@echo 'make test-deb   installs, upgrades and purges them in a clean root (as root)'
 	@echo 'make clean      remove what was built'
