@@ -23,7 +23,7 @@ build:
 	tools/build build
 
 test:
-	@tools/install-packages build check test fuzz deb ship
+	@tools/install-packages build check test fuzz deb ship docs
 	@command -v npm >/dev/null 2>&1 || tools/install-packages page || true
 	$(PYTHON) tools/run-tests
 
