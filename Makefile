@@ -11,7 +11,7 @@ SECONDS = 60
 PYTHON = /usr/bin/python3
 MESON = /usr/bin/meson
 
-.PHONY: run build test check bench fuzz soak format install deb test-deb clean help
+.PHONY: run build test check bench fuzz soak format install docs deb test-deb clean help
 
 run: build
 	exec build/flux-restd $(ARGS)
@@ -54,6 +54,10 @@ install: build
 	tools/build build
 	DESTDIR='$(DESTDIR)' $(MESON) install -C build --no-rebuild
 
+docs: build
+	@tools/install-packages docs
+	tools/build-docs build
+
 # FLUX=disabled: without the Flux engine, whatever is here.
 deb: build
 	@tools/install-packages deb
@@ -78,6 +82,7 @@ help:
 	@echo 'make soak       a thousand kills of the daemon, a hundred of the broker'
 	@echo 'make format     format the C sources'
 	@echo 'make install    into PREFIX=/usr/local, below DESTDIR if given'
+	@echo 'make docs       the documentation as pages, in build-docs/site/'
 	@echo 'make deb        Debian packages into build-deb/, looked at by lintian'
 	@echo 'make test-deb   installs, upgrades and purges them in a clean root (as root)'
 	@echo 'make clean      remove what was built'

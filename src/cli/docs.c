@@ -14,9 +14,8 @@ static const struct {
     const char *name;
     void (*put)(struct fr_buf *out);
 } docs[] = {
-    {"flux-rest.1", fr_docs_put_man_client},
-    {"flux-restd.8", fr_docs_put_man_daemon},
-    {"flux-rest.bash", fr_docs_put_bash},
+    {"flux-rest.1", fr_docs_put_man_client}, {"flux-restd.8", fr_docs_put_man_daemon},
+    {"settings.md", fr_docs_put_settings},   {"flux-rest.bash", fr_docs_put_bash},
     {"_flux-rest", fr_docs_put_zsh},
 };
 
@@ -30,7 +29,7 @@ int main(int argc, char **argv)
     }
     if (out.len == 0 || fr_buf_status(&out) < 0) {
         fprintf(stderr, "usage: flux-rest-docs flux-rest.1|flux-restd.8|flux-rest.bash|"
-                        "_flux-rest\n");
+                        "_flux-rest|settings.md\n");
         return EXIT_FAILURE;
     }
     bool good = fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0;

@@ -9,6 +9,7 @@
 
 void fr_docs_put_man_client(struct fr_buf *out);
 void fr_docs_put_man_daemon(struct fr_buf *out);
+void fr_docs_put_settings(struct fr_buf *out);
 void fr_docs_put_bash(struct fr_buf *out);
 void fr_docs_put_zsh(struct fr_buf *out);
 

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: LGPL-3.0-only
-"""What is made out of the tables: man pages and completions; and what README.md tells to type."""
+"""What is made out of the tables: man pages and completions."""
 
 import re
-import shlex
 import shutil
 import subprocess
 
@@ -124,15 +123,3 @@ def test_zsh():
         exit 1
     """
     assert "--json" in run("zsh", "-f", "-c", script, "zsh", str(BUILT))[0]
-
-
-def test_what_the_readme_tells_to_type(rest, daemon):
-    text = (ROOT / "README.md").read_text()
-    lines = re.findall(r"^    build/flux-rest (.*)$", text, re.M)
-    assert len(lines) >= 5
-    jobid = daemon.submit("true")
-    for line in lines:
-        words = shlex.split(line.replace("f2oWjGy5m", jobid), comments=True)
-        shown = rest.ok(*words)
-        assert shown or "revoke" in words, line
-    daemon.cancel_all()
