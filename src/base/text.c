@@ -72,20 +72,27 @@ const char *fr_text_nearest(const char *name, const char *const *known, size_t c
     return found;
 }
 
+/* The first place in text from which on pattern, which begins with no *, could match. */
+static const char *skip(const char *text, const char *pattern)
+{
+    return *pattern == '?' || *pattern == '\0' ? text : strchrnul(text, *pattern);
+}
+
 bool fr_text_glob(const char *pattern, const char *text)
 {
     const char *star = NULL, *resume = NULL;
 
     while (*text) {
         if (*pattern == '*') {
-            star = pattern++; /* only the last * is ever tried again */
-            resume = text;
+            while (*pattern == '*') /* only the last * is ever tried again */
+                star = pattern++;
+            text = resume = skip(text, pattern);
         } else if (*pattern == '?' || *pattern == *text) {
             pattern++;
             text++;
         } else if (star) {
             pattern = star + 1;
-            text = ++resume;
+            text = resume = skip(resume + 1, pattern);
         } else {
             return false;
         }

@@ -406,6 +406,29 @@ struct fr_table_walk fr_table_walk(const struct fr_table *table, int states)
     return (struct fr_table_walk){.table = table, .states = states};
 }
 
+/*
+ * Jobs lie all over the memory, and a walk would wait for each: it asks early for those that it
+ * comes to, and somewhat later, when they have come, for their texts.
+ */
+#define AHEAD 12
+#define TEXTS_AHEAD 6
+
+static void fetch_ahead(const struct fr_table_walk *walk, const struct slot *slots, size_t left)
+{
+    const bool from_front = walk->group == GROUP_WAITING;
+    const struct fr_job *job;
+
+    if (left > AHEAD) {
+        job = (from_front ? slots + AHEAD : slots - AHEAD)->job;
+        __builtin_prefetch(job);
+        __builtin_prefetch(&job->urgency);
+    }
+    if (walk->with_texts && left > TEXTS_AHEAD) {
+        job = (from_front ? slots + TEXTS_AHEAD : slots - TEXTS_AHEAD)->job;
+        __builtin_prefetch(job->name);
+    }
+}
+
 const struct fr_job *fr_table_next(struct fr_table_walk *walk)
 {
     for (; walk->group < GROUPS; walk->group++, walk->next = 0) {
@@ -415,8 +438,10 @@ const struct fr_job *fr_table_next(struct fr_table_walk *walk)
             continue;
         while (walk->next < array->count) {
             size_t i = walk->next++;
-            const struct fr_job *job =
-                slots[walk->group == GROUP_WAITING ? i : array->count - 1 - i].job;
+            const struct slot *slot =
+                &slots[walk->group == GROUP_WAITING ? i : array->count - 1 - i];
+            const struct fr_job *job = slot->job;
+            fetch_ahead(walk, slot, array->count - i);
             if (job->state & walk->states)
                 return job;
         }

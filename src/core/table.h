@@ -66,6 +66,7 @@ void fr_table_count_states(const struct fr_table *table, size_t counts[FR_STATE_
 struct fr_table_walk {
     const struct fr_table *table;
     int states;
+    bool with_texts; /* set it where names will be looked at: it is faster then */
     int group;
     size_t next;
 };

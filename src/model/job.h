@@ -57,23 +57,29 @@ int fr_result_parse(const char *text, int *ret_mask);
  * epoch and 0 while not known.
  */
 struct fr_job {
+    /* First what lists are filtered by, in one line of the processor's cache. */
     uint64_t id;
-    uint64_t changed_seq; /* set by the table: sequence number of the last event */
-    int64_t userid;       /* -1 while not known */
-    int64_t priority;     /* -1 while not known; RFC 30 */
+    char *name;
+    char *queue;
     double t_submit;
+    double t_inactive;
+    int64_t userid;       /* -1 while not known */
+    uint64_t changed_seq; /* set by the table: sequence number of the last event */
+    uint8_t state;        /* enum fr_state */
+    uint8_t result;       /* enum fr_result */
+    bool success;
+    bool invalidated; /* an `invalidate` event came: the job never was */
+    int32_t urgency;  /* -1 while not known */
+    int64_t priority; /* -1 while not known; RFC 30 */
     double t_depend;
     double t_priority; /* first time; a job can come back to PRIORITY and SCHED */
     double t_sched;
     double t_run;
     double t_cleanup;
-    double t_inactive;
     double duration;   /* time limit, seconds; 0 is unlimited */
     double expiration; /* when the time limit ends the job; 0 is never or not known */
-    char *name;
-    char *command; /* argv joined, cut at FR_JOB_COMMAND_MAX bytes */
+    char *command;     /* argv joined, cut at FR_JOB_COMMAND_MAX bytes */
     char *cwd;
-    char *queue;
     char *bank;
     char *project;
     char *ranks;    /* RFC 22, as Flux shows it: "0", "[0-3]" */
@@ -83,7 +89,6 @@ struct fr_job {
     char *exception_note;
     char *annotations;  /* JSON object text */
     char *dependencies; /* JSON array text of those still open */
-    int32_t urgency;    /* -1 while not known */
     int32_t ntasks;     /* this and the next three: 0 while not known */
     int32_t ncores;
     int32_t ngpus;
@@ -93,10 +98,6 @@ struct fr_job {
     int32_t waitstatus;         /* of wait(2), the highest of the tasks; -1 while not known */
     int32_t exception_severity; /* -1: no exception */
     int32_t nevents;            /* stored events seen: the index that the next one gets */
-    uint8_t state;              /* enum fr_state */
-    uint8_t result;             /* enum fr_result */
-    bool success;
-    bool invalidated; /* an `invalidate` event came: the job never was */
 };
 
 #define FR_JOB_COMMAND_MAX 4096

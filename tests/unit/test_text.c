@@ -57,11 +57,12 @@ static void test_glob(void **state)
         const char *pattern, *text;
         bool matches;
     } cases[] = {
-        {"", "", true},         {"", "a", false},        {"*", "", true},
-        {"a*c", "abbc", true},  {"a*c", "abbcd", false}, {"a?c", "abc", true},
-        {"a?c", "ac", false},   {"*ab", "aab", true},    {"*a*b*", "xxaxxbxx", true},
-        {"[a]", "a", false},    {"[a]", "[a]", true},    {"a\\*", "a\\x", true},
-        {"abc", "abcd", false}, {"**a**", "a", true},    {"?", "", false},
+        {"", "", true},          {"", "a", false},        {"*", "", true},
+        {"a*c", "abbc", true},   {"a*c", "abbcd", false}, {"a?c", "abc", true},
+        {"a?c", "ac", false},    {"*ab", "aab", true},    {"*a*b*", "xxaxxbxx", true},
+        {"[a]", "a", false},     {"[a]", "[a]", true},    {"a\\*", "a\\x", true},
+        {"abc", "abcd", false},  {"**a**", "a", true},    {"?", "", false},
+        {"*?c*", "abcab", true}, {"a*", "a", true},       {"*aab", "aaaab", true},
     };
     static char text[100001];
 
