@@ -8,6 +8,7 @@
 
 #include "api/api.h"
 #include "api/filter.h"
+#include "api/found.h"
 #include "api/order.h"
 #include "api/params.h"
 #include "api/problem.h"
@@ -29,26 +30,6 @@ struct wanted {
     bool has_page;
     struct fr_page page;
 };
-
-/* Jobs that match. */
-struct found {
-    const struct fr_job **jobs;
-    size_t count, cap;
-};
-
-static bool add(struct found *found, const struct fr_job *job)
-{
-    if (found->count == found->cap) {
-        size_t cap = found->cap ? found->cap * 2 : 256;
-        const struct fr_job **jobs = realloc(found->jobs, cap * sizeof *jobs);
-        if (!jobs)
-            return false;
-        found->jobs = jobs;
-        found->cap = cap;
-    }
-    found->jobs[found->count++] = job;
-    return true;
-}
 
 /* --- reading --- */
 
@@ -131,86 +112,79 @@ static int read_wanted(struct fr_req *req, bool whole, struct wanted *wanted,
 
 /* In the table's own order: no further than the page reaches. */
 static bool find_in_order(const struct fr_table *table, const struct wanted *wanted,
-                          struct found *found)
+                          struct fr_found *found)
 {
     struct fr_table_walk walk = fr_table_walk(table, wanted->filter.states);
     const struct fr_job *job;
 
     if (wanted->has_page)
         fr_table_walk_after(&walk, &wanted->page.place);
-    while (found->count <= wanted->limit && (job = fr_table_next(&walk)))
-        if (fr_filter_passes(&wanted->filter, job) && !add(found, job))
+    walk.with_texts = wanted->filter.name || wanted->filter.q;
+    while (found->count < found->most && (job = fr_table_next(&walk)))
+        if (fr_filter_passes(&wanted->filter, job) && !fr_found_add(found, job))
             return false;
     return true;
 }
 
 static bool find_by_ids(const struct fr_table *table, const struct fr_filter *filter,
-                        struct found *found)
+                        struct fr_found *found)
 {
-    for (size_t i = filter->nids; i-- > 0;) {
+    for (size_t i = 0; i < filter->nids; i++) {
         const struct fr_job *job = fr_table_find(table, filter->ids[i]);
         if (job && job->state & filter->states && fr_filter_passes(filter, job) &&
-            !add(found, job))
+            !fr_found_add(found, job))
             return false;
     }
     return true;
 }
 
 static bool find_all(const struct fr_table *table, const struct fr_filter *filter,
-                     struct found *found)
+                     struct fr_found *found)
 {
     struct fr_table_walk walk = fr_table_walk(table, filter->states);
     const struct fr_job *job;
 
+    walk.with_texts = filter->name || filter->q;
     while ((job = fr_table_next(&walk)))
-        if (fr_filter_passes(filter, job) && !add(found, job))
+        if (fr_filter_passes(filter, job) && !fr_found_add(found, job))
             return false;
     return true;
 }
 
-static void reverse(struct found *found)
+/* Those that are shown or passed over, and one that tells that there are more. */
+static size_t most_wanted(const struct fr_table *table, const struct wanted *wanted)
 {
-    for (size_t i = 0; i < found->count / 2; i++) {
-        const struct fr_job *job = found->jobs[i];
-        found->jobs[i] = found->jobs[found->count - 1 - i];
-        found->jobs[found->count - 1 - i] = job;
-    }
-}
+    size_t all = fr_table_count(table) + 1;
+    size_t start = wanted->start < all ? wanted->start : all;
 
-/* Sorts, and drops what earlier pages had: up to the job that the last one ended with. */
-static bool sort(struct found *found, const struct wanted *wanted)
-{
-    if (wanted->order && found->count)
-        qsort(found->jobs, found->count, sizeof *found->jobs, wanted->order);
-    if (wanted->backwards)
-        reverse(found);
-    if (!wanted->has_page)
-        return true;
-    size_t at = 0;
-    while (at < found->count && found->jobs[at]->id != wanted->page.place.id)
-        at++;
-    if (at == found->count)
-        return false;
-    found->count -= at + 1;
-    memmove(found->jobs, found->jobs + at + 1, found->count * sizeof *found->jobs);
-    return true;
+    return start + (wanted->limit < all ? wanted->limit : all) + 1;
 }
 
 /* 0, -ENOMEM, or -ESTALE: the job that the last page ended with is not among them any more. */
-static int find(const struct fr_table *table, const struct wanted *wanted, struct found *found)
+static int find(const struct fr_table *table, const struct wanted *wanted,
+                struct fr_found *found)
 {
     const struct fr_filter *filter = &wanted->filter;
 
+    found->most = most_wanted(table, wanted);
     if (!filter->ids && !wanted->order && !wanted->has_start)
         return find_in_order(table, wanted, found) ? 0 : -ENOMEM;
+    /* Ids without an order: the newest first. */
+    found->order = filter->ids && !wanted->order ? fr_order_find("id") : wanted->order;
+    found->backwards = wanted->order ? wanted->backwards : true;
+    found->last = wanted->has_page ? fr_table_find(table, wanted->page.place.id) : NULL;
+    if (wanted->has_page && (!found->last || !(found->last->state & filter->states) ||
+                             !fr_filter_passes(filter, found->last)))
+        return -ESTALE;
     bool ok = filter->ids ? find_by_ids(table, filter, found) : find_all(table, filter, found);
     if (!ok)
         return -ENOMEM;
-    return sort(found, wanted) ? 0 : -ESTALE;
+    fr_found_sort(found);
+    return 0;
 }
 
 /* Drops the jobs before start. */
-static void pass_over(struct found *found, size_t start)
+static void pass_over(struct fr_found *found, size_t start)
 {
     size_t left = start < found->count ? found->count - start : 0;
 
@@ -220,7 +194,7 @@ static void pass_over(struct found *found, size_t start)
 }
 
 /* Keeps the ids, and what the next page begins after. 0 or -ENOMEM. */
-static int keep(struct fr_req *req, const struct wanted *wanted, const struct found *found,
+static int keep(struct fr_req *req, const struct wanted *wanted, const struct fr_found *found,
                 struct fr_selection *ret)
 {
     const struct fr_service *service = fr_api_call(req)->api->service;
@@ -259,7 +233,7 @@ bool fr_select_jobs(struct fr_req *req, bool whole, struct fr_selection *ret)
 {
     const struct fr_table *table = fr_service_table(fr_api_call(req)->api->service);
     struct fr_problems problems;
-    struct found found = {0};
+    struct fr_found found = {0};
     struct wanted wanted;
 
     *ret = (struct fr_selection){0};
@@ -269,7 +243,7 @@ bool fr_select_jobs(struct fr_req *req, bool whole, struct fr_selection *ret)
     if (rc == 0 && valid)
         rc = find(table, &wanted, &found);
     ret->counted = wanted.has_start;
-    ret->total = found.count;
+    ret->total = found.total;
     if (wanted.has_start)
         pass_over(&found, wanted.start);
     if (rc == 0 && valid)
@@ -282,7 +256,7 @@ bool fr_select_jobs(struct fr_req *req, bool whole, struct fr_selection *ret)
         fr_reply_no_memory(req);
     fr_filter_done(&wanted.filter);
     fr_problems_done(&problems);
-    free(found.jobs);
+    fr_found_done(&found);
     return valid && rc == 0;
 }
 
