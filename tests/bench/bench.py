@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-3.0-only
-"""Speed of one read beside nginx, and memory at rest. Loopback only.
+"""Speed of one read and of its revalidation beside nginx, and memory at rest. Loopback only.
 
 Usage: tests/bench/bench.py [DAEMON]        (build/flux-restd)
 
 The daemon and then nginx answer `GET /v1/jobs/{id}` on kept-alive connections with the same
-bytes and headers, each alone on one core, with wrk on another, in turn over several rounds. Fails
-if the median of the rounds' ratios is under 0.90, or if the daemon at rest needs 16 MiB or more.
+bytes and headers, each alone on one core, with wrk on another, in turn over several rounds; then
+the same with If-None-Match, which both answer 304. Fails if the median of the rounds' ratios is
+under 0.90 for either, or if the daemon at rest needs 16 MiB or more.
 """
 
 import contextlib
@@ -151,16 +152,18 @@ http {{
     server {{
         listen 127.0.0.1:{port};
         {add}
+        location /same {{ return 304; }}
         location / {{ return 200 {quoted(body.decode())}; }}
     }}
 }}
 """
 
 
-def measure(port, path, core, seconds):
+def measure(port, path, core, seconds, tag):
     """Requests a second, by wrk on its own core."""
     url = f"http://127.0.0.1:{port}{path}"
     command = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", url]
+    command += ["-H", f"If-None-Match: {tag}"] if tag else []
     result = subprocess.run(
         command, capture_output=True, text=True, timeout=seconds + LIMIT, check=True
     )
@@ -175,26 +178,28 @@ def rss(pid):
     return int(re.search(r"VmRSS:\s*(\d+) kB", status).group(1)) << 10
 
 
-def tell(ours, theirs, ratio, at_rest, after, size):
-    print(f"GET /v1/jobs/{{id}}, {size} bytes, kept alive, {CONNECTIONS} connections, {SECONDS} s")
+def tell(title, ours, theirs):
+    """Tells the rounds; the median of their ratios."""
+    ratio = statistics.median(a / b for a, b in zip(ours, theirs))
+    print(f"{title}, kept alive, {CONNECTIONS} connections, {SECONDS} s")
     print("each server alone on one core, wrk on another, in turn\n")
     print(f"{'round':<8}{'flux-restd/s':>14}{'nginx/s':>12}{'ratio':>8}")
     for number, (a, b) in enumerate(zip(ours, theirs), 1):
         print(f"{number:<8}{a:>14.0f}{b:>12.0f}{a / b:>8.2f}")
     a, b = statistics.median(ours), statistics.median(theirs)
     print(f"{'median':<8}{a:>14.0f}{b:>12.0f}{ratio:>8.2f}   (at least {LEAST_RATIO:.2f})\n")
-    print(f"memory at rest   {at_rest / (1 << 20):6.1f} MiB (under {MOST_RSS >> 20}, VmRSS)")
-    print(f"after the load   {after / (1 << 20):6.1f} MiB")
+    return ratio
 
 
-def run_rounds(restd_port, nginx_port, path, core):
-    ours, theirs = [], []
-    for port in (restd_port, nginx_port):
-        measure(port, path, core, 1)  # warm both
+def run_rounds(servers, core, tag=None):
+    """Requests a second of each of two (port, path), in turn."""
+    rates = [], []
+    for port, path in servers:
+        measure(port, path, core, 1, tag)  # warm both
     for _ in range(ROUNDS):
-        ours.append(measure(restd_port, path, core, SECONDS))
-        theirs.append(measure(nginx_port, path, core, SECONDS))
-    return ours, theirs
+        for (port, path), rate in zip(servers, rates):
+            rate.append(measure(port, path, core, SECONDS, tag))
+    return rates
 
 
 def bench(daemon, folder):
@@ -218,11 +223,18 @@ def bench(daemon, folder):
         stack.enter_context(server("nginx", command, cores[0], nginx_port, log))
         if ask(nginx_port, "GET", path)[2] != body:
             raise Failure("nginx does not answer the same bytes")
-        ours, theirs = run_rounds(restd_port, nginx_port, path, cores[1])
+        one = (restd_port, path)
+        read = run_rounds([one, (nginx_port, path)], cores[1])
+        tag = next(value for name, value in headers if name.lower() == "etag")
+        same = run_rounds([one, (nginx_port, "/same")], cores[1], tag)
         after = rss(restd.pid)
-    ratio = statistics.median(a / b for a, b in zip(ours, theirs))
-    tell(ours, theirs, ratio, at_rest, after, len(body))
-    return ratio >= LEAST_RATIO and at_rest < MOST_RSS
+    ratios = [
+        tell(f"GET /v1/jobs/{{id}}, {len(body)} bytes", *read),
+        tell("the same with If-None-Match: 304", *same),
+    ]
+    print(f"memory at rest   {at_rest / (1 << 20):6.1f} MiB (under {MOST_RSS >> 20}, VmRSS)")
+    print(f"after the load   {after / (1 << 20):6.1f} MiB")
+    return min(ratios) >= LEAST_RATIO and at_rest < MOST_RSS
 
 
 def main():

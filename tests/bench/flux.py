@@ -246,6 +246,29 @@ def bench_submits(one):
                 "bare C loop", rows, median_ratio(rows), 0.90, "more")  # fmt: skip
 
 
+def bench_bulk(one):
+    """Submits in one request of lines, against the bare loop."""
+    line = json.dumps({"jobspec": JOBSPEC}) + "\n"
+    rows = []
+    for _ in range(ROUNDS):
+        one.settle()
+        connection = http.client.HTTPConnection("127.0.0.1", one.port, timeout=LIMIT)
+        bare = one.bare_submits()
+        one.settle()
+        count = int(bare * SECONDS)
+        begin = time.monotonic()
+        connection.request("POST", "/v1/jobs", line * count,
+                           {"Content-Type": "application/x-ndjson"})  # fmt: skip
+        text = connection.getresponse().read().decode()
+        rows.append((count / (time.monotonic() - begin), bare))
+        connection.close()
+        if text.count('"status":201') != count:
+            raise Failure(f"not all were submitted: {text[:300]}")
+    one.settle()
+    return tell("submits a second in one request, the queue stopped", "flux-restd",
+                "bare C loop", rows, median_ratio(rows), 0.95, "more")  # fmt: skip
+
+
 def measure_ingest(one):
     """Jobs a second when nobody reads, and what of a core the daemon takes for them."""
     count, began, seconds = one.jobs(), time.monotonic(), one.daemon_seconds()
@@ -322,6 +345,7 @@ def bench(daemon, folder):
         one.output("flux", "queue", "stop", "--all")
         one.start()
         good = bench_submits(one)
+        good = bench_bulk(one) and good
         good = bench_restart(one) and good
         one.yield_cores()
         job = json.loads(one.ask("GET", "/v1/jobs?limit=1")[1])["jobs"][0]["jobid"]
