@@ -280,11 +280,22 @@ static int create_engine(struct daemon *daemon, struct fr_error *err)
                           fr_service_sink(daemon->service), &daemon->engine, err);
 }
 
+static int create_service(struct daemon *daemon, struct fr_error *err)
+{
+    struct fr_service_hooks hooks = {
+        .ready = on_ready, .engine_state = on_engine_state, .stop = on_stop, .arg = daemon};
+
+    int rc = fr_service_create(daemon->settings.events_max, &hooks, &daemon->service);
+    if (rc == 0)
+        rc = create_engine(daemon, err);
+    if (rc == 0)
+        fr_service_set_engine(daemon->service, daemon->engine);
+    return rc;
+}
+
 static int create_parts(struct daemon *daemon, struct fr_error *err)
 {
     const struct fr_settings *settings = &daemon->settings;
-    struct fr_service_hooks hooks = {
-        .ready = on_ready, .engine_state = on_engine_state, .stop = on_stop, .arg = daemon};
     struct fr_auth_options auth = {
         .user = settings->user,
         .token = settings->token,
@@ -308,13 +319,8 @@ static int create_parts(struct daemon *daemon, struct fr_error *err)
         .parameters = settings->parameters,
     };
 
-    int rc = fr_service_create(settings->events_max, &hooks, &daemon->service);
-    if (rc == 0)
-        rc = create_engine(daemon, err);
-    if (rc < 0)
-        return rc;
-    fr_service_set_engine(daemon->service, daemon->engine);
-    if (settings->state_dir)
+    int rc = create_service(daemon, err);
+    if (rc == 0 && settings->state_dir)
         rc = fr_tokens_create(&daemon->loop, settings->state_dir, &daemon->tokens, err);
     if (rc < 0)
         return rc;
