@@ -437,6 +437,31 @@ static void test_full_disk_is_tried_again(void **state)
     assert_string_equal(read_all(bench).text, "1.0:submit+J 1.1:validate ");
 }
 
+/* Whoever asks is told that there is no room, however much is kept before him. */
+static void test_full_disk_behind_many(void **state)
+{
+    struct bench *bench = *state;
+    struct outcome kept = {.keep = true};
+    struct outcome refused = {0};
+
+    fr_store_release(bench->store);
+    disk_fill(bench);
+    for (uint64_t id = 1; id <= 3000; id++)
+        put_job(bench, id, 5000, &kept);
+    wait_calls(bench, &kept, 1);
+    assert_true(kept.result < 0);
+    put_job(bench, 5000, 3, &refused);
+    wait_calls(bench, &refused, 1);
+    assert_true(refused.result < 0);
+    assert_true(kept.result < 0);
+    disk_free();
+    while (kept.result < 0)
+        (void)uv_run(&bench->loop, UV_RUN_ONCE);
+    close_store(bench);
+    open_store(bench);
+    assert_int_equal(read_all(bench).count, 6000);
+}
+
 static void test_refuses_a_newer_format(void **state)
 {
     struct bench *bench = *state;
@@ -588,6 +613,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_close_commits_what_waits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_disk_is_tried_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_full_disk_behind_many, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refuses_a_newer_format, setup, teardown),
         cmocka_unit_test_setup_teardown(test_takes_over_version_1, setup, teardown),
         cmocka_unit_test_setup_teardown(test_failed_take_over, setup, teardown),

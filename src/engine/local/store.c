@@ -126,13 +126,17 @@ static int commit_work(void *arg)
     return fr_db_commit(&store->db, store->batch, &store->error);
 }
 
-/* Moves units from the queue into the batch and numbers their events. */
+/*
+ * Moves units from the queue into the batch and numbers their events. While the store cannot be
+ * written, every other attempt takes all: those behind many that are kept are to be told, too.
+ */
 static void batch_fill(struct fr_store *store)
 {
     struct fr_unit **end = &store->queue;
     uint64_t seq = store->facts.last_seq;
+    size_t max = store->failures % 2 ? SIZE_MAX : BATCH_UNITS;
 
-    for (int i = 0; i < BATCH_UNITS && *end; i++) {
+    for (size_t i = 0; i < max && *end; i++) {
         for (size_t k = 0; k < (*end)->nevents; k++)
             (*end)->events[k].seq = ++seq;
         end = &(*end)->next;
@@ -189,6 +193,7 @@ static void on_committed(void *arg, int result)
     struct fr_unit *kept;
 
     store->busy = false;
+    store->failures = result < 0 ? store->failures + 1 : 0;
     store->finishing = true; /* whatever is put from the callbacks waits for the kept ones */
     kept = batch_tell(store, result);
     store->finishing = false;

@@ -27,6 +27,7 @@ struct fr_store {
     struct fr_unit *batch; /* being committed */
     struct fr_timer *retry;
     struct fr_error error; /* of the batch */
+    unsigned int failures; /* commits in a row that failed */
     bool held;
     bool busy;      /* a batch is with the worker */
     bool finishing; /* the batch's units are being told */
