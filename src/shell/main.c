@@ -94,7 +94,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 static void tmpdir_remove(const struct shell *shell)
 {
-    if (shell->job.tmpdir)
+    if (shell->job.tmpdir && rmdir(shell->job.tmpdir) < 0)
         (void)nftw(shell->job.tmpdir, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 
