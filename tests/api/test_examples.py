@@ -120,9 +120,3 @@ def test_sweep_local(make_daemon):
 
 def test_sweep_beside_flux(make_daemon, flux_instance):
     sweep_with_kills(make_daemon("flux", instance=flux_instance).start())
-
-
-def test_sweep_in_an_instance_of_its_own(make_daemon):
-    daemon = make_daemon("flux").start()
-    result = run("sweep/sweep.py", "--check", "--run", "test", FLUX_RESTFUL_HOST=daemon.url)
-    check_sweep(daemon, *result)

@@ -3,12 +3,14 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
 import requests
 from brokers import CLUSTER, flux_is_since
-from restd import alive, binary, check_problem, descendant, wait_for
+from restd import ROOT, alive, binary, check_problem, clean_environment, descendant, wait_for
 
 READERS = 20
 
@@ -125,16 +127,21 @@ def brokers_of(process):
     return [pid for pid in found if alive(pid)]
 
 
+def start_instance(make_daemon, size, mark):
+    """`flux start flux-restd`, with as many brokers."""
+    daemon = make_daemon(None, env={"FR_TEST_MARK": mark})
+    command = daemon.command
+    if size > 1:
+        daemon.command = lambda: ["flux", "start", "-s", str(size), *command()[2:]]
+    return daemon.start()
+
+
 @pytest.mark.parametrize("size", [1, 4])
 @pytest.mark.parametrize("way", ["service", "SIGTERM", "SIGHUP"])
 def test_flux_start_ends_with_0_and_leaves_nothing(make_daemon, size, way):
     """As the initial program: with a job that runs and a reader of its output."""
     mark = f"{os.getpid()}-{size}-{way}"
-    daemon = make_daemon(None, env={"FR_TEST_MARK": mark})
-    command = daemon.command
-    if size > 1:
-        daemon.command = lambda: ["flux", "start", "-s", str(size), *command()[2:]]
-    daemon.start()
+    daemon = start_instance(make_daemon, size, mark)
     jobid = daemon.submit(["sh", "-c", "echo one; exec sleep 600"])
     reader = Follower(daemon, jobid)
     wait_for("the job has written", lambda: reader.text == b"one\n")
@@ -146,6 +153,29 @@ def test_flux_start_ends_with_0_and_leaves_nothing(make_daemon, size, way):
     daemon.wait_for_end()
     reader.join()
     assert not reader.whole, "a part was shown as the whole"
+    wait_for("nothing is left", lambda: not brokers_of(mark))
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_a_sweep_and_the_end(make_daemon, size):
+    """A whole sweep in an instance of its own, which /service/stop ends, jobs running."""
+    mark = f"{os.getpid()}-{size}-sweep"
+    daemon = start_instance(make_daemon, size, mark)
+    sweep = subprocess.run(
+        [sys.executable, ROOT / "examples" / "sweep" / "sweep.py", "--check", "--run", "test"],
+        env=clean_environment({"FLUX_RESTFUL_HOST": daemon.url}), capture_output=True, text=True,
+        timeout=300, check=False,
+    )  # fmt: skip
+    assert sweep.returncode == 0, (sweep.stdout, sweep.stderr)
+    assert "equal: all 200 jobs" in sweep.stdout
+    jobs = daemon.jobs(name="sweep-test-*", limit=1000)
+    assert sorted(job["name"] for job in jobs) == [f"sweep-test-{n:04}" for n in range(1, 201)]
+    assert {job["result"] for job in jobs} == {"COMPLETED"}
+    for _ in range(size):
+        daemon.wait_state(daemon.submit("sleep 600"), "RUN")
+    assert len(brokers_of(mark)) > size, "the mark does not find the brokers"
+    assert daemon.post("/v1/service/stop").json() == {"Message": "The service is stopping."}
+    daemon.wait_for_end()
     wait_for("nothing is left", lambda: not brokers_of(mark))
 
 
