@@ -23,6 +23,37 @@ static size_t count_jobs(const struct fr_table *table, const char *queue, int st
     return count;
 }
 
+/* A group of limits as Flux names them; what has none is not there. */
+static void put_sizes(const char *name, const int limits[FR_SIZES], struct fr_buf *body)
+{
+    static const char *const names[FR_SIZES] = {
+        [FR_SIZE_NODES] = "nnodes", [FR_SIZE_CORES] = "ncores", [FR_SIZE_GPUS] = "ngpus"};
+    const char *comma = "";
+
+    fr_buf_printf(body, "\"%s\":{", name);
+    for (int i = 0; i < FR_SIZES; i++) {
+        if (limits[i] < 0)
+            continue;
+        fr_buf_printf(body, "%s\"%s\":%d", comma, names[i], limits[i]);
+        comma = ",";
+    }
+    fr_buf_putc(body, '}');
+}
+
+static void put_limits(const struct fr_limits *limits, struct fr_buf *body)
+{
+    fr_buf_puts(body, ",\"limits\":{");
+    if (limits->duration >= 0) {
+        fr_buf_puts(body, "\"duration\":");
+        fr_buf_put_double(body, limits->duration);
+        fr_buf_putc(body, ',');
+    }
+    put_sizes("max", limits->max, body);
+    fr_buf_putc(body, ',');
+    put_sizes("min", limits->min, body);
+    fr_buf_putc(body, '}');
+}
+
 static void put_queue(const struct fr_table *table, const struct fr_queue *queue,
                       struct fr_buf *body)
 {
@@ -33,6 +64,7 @@ static void put_queue(const struct fr_table *table, const struct fr_queue *queue
     fr_buf_put_json_string(body, queue->disable_reason);
     fr_buf_puts(body, ",\"stop_reason\":");
     fr_buf_put_json_string(body, queue->stop_reason);
+    put_limits(&queue->limits, body);
     fr_buf_printf(body, ",\"pending\":%zu,\"running\":%zu}",
                   count_jobs(table, queue->name, FR_STATES_PENDING),
                   count_jobs(table, queue->name, FR_STATES_RUNNING));

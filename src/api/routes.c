@@ -365,7 +365,8 @@ static const struct fr_route routes[] = {
      .bare = true,
      .role = FR_ROLE_READ,
      .id = "listQueues",
-     .summary = "The queues: whether each takes and starts jobs, and how many it has.",
+     .summary = "The queues: whether each takes and starts jobs, what one may ask for, and how "
+                "many it has.",
      .reply = "QueueList",
      .handle = fr_handle_queues},
     {.method = FR_GET,

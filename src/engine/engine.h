@@ -106,11 +106,21 @@ struct fr_node {
 typedef void (*fr_nodes_f)(void *arg, const struct fr_node *nodes, size_t count,
                            const struct fr_error *err);
 
+/* What is counted of a job's size. */
+enum fr_size { FR_SIZE_NODES, FR_SIZE_CORES, FR_SIZE_GPUS, FR_SIZES };
+
+/* What one job may ask for; negative: as much, or as little, as it likes. */
+struct fr_limits {
+    double duration; /* seconds */
+    int max[FR_SIZES], min[FR_SIZES];
+};
+
 struct fr_queue {
     const char *name; /* NULL: the one queue of an instance that has no named ones */
     bool enabled;     /* takes submits */
     bool started;     /* starts jobs */
     const char *disable_reason, *stop_reason; /* NULL if not given */
+    struct fr_limits limits;
 };
 
 /* The answer to queues(): either err, or count queues. */

@@ -66,9 +66,6 @@ def test_every_field(make_broker, make_daemon, tmp_path):
         assert lines.count(text) == 2, "each of two tasks says so"
     # Labels are for files alone: there they tell the tasks apart.
     assert sorted((tmp_path / "errors").read_text().splitlines()) == ["0: bad", "1: bad"]
-    queues = daemon.get("/v1/queues")
-    if queues.status_code == 200:
-        assert [q["name"] for q in queues.json()["queues"]] == ["batch", "debug"]
 
 
 def test_a_whole_jobspec_passes_through(make_broker, make_daemon):
@@ -90,6 +87,38 @@ def test_a_whole_jobspec_passes_through(make_broker, make_daemon):
     assert held == spec
     assert daemon.wait_end(jobid)["result"] == "COMPLETED"
     assert daemon.output(jobid) == "whole\n"
+
+
+def test_queues_and_their_limits(make_broker, make_daemon):
+    """A queue's own limits go before those of all, and may lift them."""
+    broker = make_broker(config=QUEUES + """
+[policy.limits]
+duration = "4h"
+job-size.max.nnodes = 8
+job-size.max.ngpus = 4
+job-size.min.ncores = 1
+
+[queues.debug.policy.limits]
+duration = "30m"
+job-size.max.ngpus = -1
+""").start()  # fmt: skip
+    daemon = make_daemon(broker).start()
+    broker.run("flux", "queue", "disable", "batch", "--message=for the night")
+    held = [daemon.submit("true", queue="debug", urgency=0, runtime="10m") for _ in range(2)]
+    batch, debug = daemon.get("/v1/queues").json()["queues"]
+    assert (batch["name"], batch["enabled"], batch["disable_reason"]) == (
+        "batch", False, "for the night",
+    )  # fmt: skip
+    assert (debug["name"], debug["enabled"], debug["started"]) == ("debug", True, False)
+    assert (debug["pending"], batch["pending"]) == (len(held), 0)
+    assert batch["limits"] == {
+        "duration": 14400, "max": {"nnodes": 8, "ngpus": 4}, "min": {"ncores": 1},
+    }  # fmt: skip
+    assert debug["limits"] == {"duration": 1800, "max": {"nnodes": 8}, "min": {"ncores": 1}}
+    reply = daemon.post(
+        "/v1/jobs/submit", json={"command": "true", "queue": "debug", "runtime": "31m"}
+    )
+    assert "duration" in check_problem(reply, 400)["detail"]
 
 
 def test_flux_says_no(make_broker, make_daemon):

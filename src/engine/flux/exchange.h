@@ -111,7 +111,7 @@ struct fr_flux_request {
     char *found; /* by a lookup */
     /* the Flux thread's own while lent */
     struct fr_flux_thread *thread;
-    void *futures[2];
+    void *futures[3];
     TAILQ_ENTRY(fr_flux_request) flight;
     /* the loop's own at all times */
     union {

@@ -8,6 +8,9 @@
 #include "base/util.h"
 #include "engine/flux/thread.h"
 
+/* A request's questions. */
+enum { LIST, STATUS, CONFIG };
+
 #define QUEUES_MAX 4096u
 #define TEXTS_MAX ((size_t)16 << 20)
 
@@ -50,6 +53,50 @@ static const char *text_at(const struct fr_flux_queues *queues, size_t place)
     return place ? queues->texts + place - 1 : NULL;
 }
 
+/* What limits says; what it does not say stays as it is. RFC 33: 0 and -1 are no limit. */
+static void read_limits(const json_t *limits, struct fr_limits *out)
+{
+    static const char *const sizes[FR_SIZES] = {
+        [FR_SIZE_NODES] = "nnodes", [FR_SIZE_CORES] = "ncores", [FR_SIZE_GPUS] = "ngpus"};
+    const json_t *duration = json_object_get(limits, "duration");
+    const json_t *size = json_object_get(limits, "job-size");
+    double seconds;
+
+    if (json_is_string(duration) && fr_fsd_parse(json_string_value(duration), &seconds) == 0)
+        out->duration = seconds > 0 ? seconds : -1;
+    for (int i = 0; i < FR_SIZES; i++) {
+        const json_t *max = json_object_get(json_object_get(size, "max"), sizes[i]);
+        const json_t *min = json_object_get(json_object_get(size, "min"), sizes[i]);
+        if (json_is_integer(max))
+            out->max[i] = (int)json_integer_value(max);
+        if (json_is_integer(min))
+            out->min[i] = (int)json_integer_value(min);
+    }
+}
+
+static const json_t *limits_of(const json_t *table)
+{
+    return json_object_get(json_object_get(table, "policy"), "limits");
+}
+
+/* A queue's own limits go before those of all. */
+static int read_config(flux_future_t *f, struct fr_flux_queues *queues)
+{
+    const json_t *config, *own;
+
+    if (flux_rpc_get_unpack(f, "o", &config) < 0)
+        return -errno;
+    for (size_t i = 0; i < queues->count; i++) {
+        struct fr_queue *queue = &queues->queues[i];
+        queue->limits = (struct fr_limits){-1, {-1, -1, -1}, {-1, -1, -1}};
+        read_limits(limits_of(config), &queue->limits);
+        own =
+            json_object_get(json_object_get(config, "queues"), queue->name ? queue->name : "");
+        read_limits(limits_of(own), &queue->limits);
+    }
+    return 0;
+}
+
 static int read_all(flux_future_t *all, struct fr_flux_queues *queues, struct places *places,
                     struct fr_buf *texts)
 {
@@ -81,9 +128,9 @@ static int by_name(const void *a, const void *b)
     return strcmp(left ? left : "", right ? right : "");
 }
 
-static void on_status(flux_future_t *f, void *arg)
+static void read_answers(struct fr_flux_request *request)
 {
-    struct fr_flux_request *request = arg;
+    flux_future_t *f = request->futures[STATUS];
     struct fr_buf texts = FR_BUF_INIT(TEXTS_MAX);
     size_t count = (size_t)request->number;
     struct fr_flux_queues *queues = calloc(1, sizeof *queues);
@@ -96,6 +143,10 @@ static void on_status(flux_future_t *f, void *arg)
         queues->count = count;
         rc = read_all(f, queues, places, &texts);
     }
+    if (rc == 0) {
+        f = request->futures[CONFIG];
+        rc = read_config(f, queues);
+    }
     fr_buf_done(&texts);
     free(places);
     if (rc < 0) {
@@ -106,6 +157,16 @@ static void on_status(flux_future_t *f, void *arg)
         request->queues = queues;
     }
     fr_flux_answered(request);
+}
+
+/* Comes for each of the two; acts once both are there. */
+static void on_answer(flux_future_t *f, void *arg)
+{
+    struct fr_flux_request *request = arg;
+
+    if (request->futures[STATUS] && flux_future_is_ready(request->futures[STATUS]) &&
+        flux_future_is_ready(request->futures[CONFIG]))
+        read_answers(request);
 }
 
 /* Adds one question; a queue that has no name is the only one. */
@@ -138,8 +199,8 @@ static int ask_each(struct fr_flux_request *request, const json_t *names)
     }
     /* How many there can be, for when the answers are read. */
     request->number = count == 0 ? 1 : count < QUEUES_MAX ? (int)count : (int)QUEUES_MAX;
-    request->futures[1] = all; /* destroyed with the request, whatever becomes of it */
-    return rc == 0 ? fr_flux_then(request, 1, all, on_status) : -1;
+    request->futures[STATUS] = all; /* destroyed with the request, whatever becomes of it */
+    return rc == 0 ? fr_flux_then(request, STATUS, all, on_answer) : -1;
 }
 
 static void on_list(flux_future_t *f, void *arg)
@@ -155,8 +216,12 @@ static void on_list(flux_future_t *f, void *arg)
 
 int fr_flux_queues_send(struct fr_flux_request *request)
 {
-    flux_future_t *f =
-        flux_rpc(request->thread->h, "job-manager.queue-list", NULL, FLUX_NODEID_ANY, 0);
+    flux_t *h = request->thread->h;
+    flux_future_t *config = flux_rpc(h, "config.get", NULL, FLUX_NODEID_ANY, 0);
+    flux_future_t *list;
 
-    return fr_flux_then(request, 0, f, on_list);
+    if (fr_flux_then(request, CONFIG, config, on_answer) < 0)
+        return -1;
+    list = flux_rpc(h, "job-manager.queue-list", NULL, FLUX_NODEID_ANY, 0);
+    return fr_flux_then(request, LIST, list, on_list);
 }
