@@ -15,7 +15,7 @@ import { chromium } from "playwright-core";
 const here = dirname(fileURLToPath(import.meta.url));
 const binary = process.env.FLUX_RESTD ?? join(here, "../../build/flux-restd");
 export const pictures = join(here, "pictures");
-export const LIMIT = 30_000; // milliseconds that anything awaited may take
+export const LIMIT = 60_000; // milliseconds that anything awaited may take
 
 async function freePort() {
     const server = createServer();
@@ -60,7 +60,7 @@ export class Daemon {
         await until("the daemon is ready", async () => {
             if (this.process.exitCode !== null) throw new Error(`the daemon ended: ${this.stderr}`);
             return fetch(`${this.url}/readyz`).then((r) => r.ok, () => false);
-        });
+        }, 180_000);
         return this;
     }
 

@@ -387,6 +387,11 @@ test("whoever must sign in can, for this tab, and is asked again when it does no
     await page.getByLabel("Token").fill("another");
     await page.getByRole("button", { name: "Sign in" }).click();
     await page.locator(".link.live").waitFor();
+    // Streams and what is downloaded carry the bearer's token, too.
+    await page.locator(".line", { hasText: "signed" }).waitFor();
+    const download = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Download" }).click();
+    assert.equal(await readFile(await (await download).path(), "utf8"), "signed\n");
     await page.getByRole("button", { name: "Sign out" }).click();
     await page.getByRole("heading", { name: "Sign in" }).waitFor();
     assert.deepEqual(page.faults, []);

@@ -159,7 +159,9 @@ function CancelDialog({ job, close }: { job: Job; close: () => void }) {
 
 function Steer({ job }: { job: Job }) {
     const [dialog, setDialog] = useState<"" | "cancel" | "signal" | "urgency">("");
-    const can = useValue(service)?.features ?? [];
+    const is = useValue(service);
+    if (!is?.roles.includes("submit")) return null;
+    const can = is.features;
     const active = job.state !== "INACTIVE";
     const waits = active && !["RUN", "CLEANUP"].includes(job.state);
     const close = () => setDialog("");

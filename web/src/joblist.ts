@@ -14,7 +14,7 @@ const FIELDS =
 const MARGIN = 60; // rows asked for above and below those in sight
 const KEPT = 2000; // rows in memory, besides those in sight
 const PAGE = 10_000; // the most that the server gives at once
-const BUSY = 8; // a list that takes long is asked for less often: for an eighth of the time
+const BUSY = 20; // a list that takes long is asked for less often: for a twentieth of the time
 
 interface Reply<T> {
     jobs: T[];
