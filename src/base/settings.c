@@ -296,6 +296,19 @@ int fr_settings_read(int argc, char *const *argv, char *const *env, struct fr_se
     return 0;
 }
 
+void fr_settings_wipe_env(char *const *env)
+{
+    for (size_t i = 0; i < fr_settings_count; i++) {
+        const struct fr_setting *row = &fr_settings_table[i];
+        for (size_t k = 0; row->secret && k < FR_SETTING_ENV_MAX && row->env[k]; k++) {
+            /* The strings are the process's own, for anyone to change. */
+            char *text = (char *)(uintptr_t)fr_sources_getenv(env, row->env[k]);
+            if (text)
+                explicit_bzero(text, strlen(text));
+        }
+    }
+}
+
 void fr_settings_done(struct fr_settings *settings)
 {
     for (size_t i = 0; i < fr_settings_count; i++) {

@@ -75,6 +75,12 @@ enum fr_settings_todo { FR_SETTINGS_RUN, FR_SETTINGS_HELP, FR_SETTINGS_VERSION }
 int fr_settings_read(int argc, char *const *argv, char *const *env, struct fr_settings *ret,
                      enum fr_settings_todo *ret_todo, struct fr_error *err);
 
+/*
+ * Overwrites the values of secret settings in an environment, once they were read: what is not
+ * there is found neither in /proc nor in a core.
+ */
+void fr_settings_wipe_env(char *const *env);
+
 /* Frees all texts (secrets are wiped) and leaves the struct zeroed. */
 void fr_settings_done(struct fr_settings *settings);
 

@@ -4,7 +4,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/version.h"
 
@@ -42,8 +41,9 @@ static void print_credentials(const struct fr_settings *settings)
     else if (settings->auth == FR_AUTH_NONE)
         who = "NOT REQUIRED OF ANYONE (--auth=none): whoever reaches this address can run jobs";
     fprintf(stderr, "  credentials  %s\n", who);
-    fprintf(stderr, "               FLUX_USER %s, FLUX_TOKEN %s\n",
-            settings->user ? MASK : "not set", settings->token ? MASK : "not set");
+    fprintf(stderr, "               FLUX_USER %s, FLUX_TOKEN %s, FLUX_SECRET_KEY %s\n",
+            settings->user ? MASK : "not set", settings->token ? MASK : "not set",
+            settings->secret_key ? MASK : "not set");
 }
 
 static void print_example(const struct fr_settings *settings, const struct fr_server *server)
@@ -85,10 +85,4 @@ void fr_banner_start(const struct fr_settings *settings, const struct fr_server 
     if (fr_server_listeners(server) > 0)
         print_example(settings, server);
     warn_of_the_open(server);
-    if (strcmp(engine->ops->name, "local") == 0 && geteuid() == 0)
-        fprintf(
-            stderr,
-            "  note         runs as root, and so do its jobs; on a machine with other users "
-            "set FLUX_REQUIRE_AUTH,\n"
-            "               for a proxy or port forward that root runs would let anyone in\n");
 }

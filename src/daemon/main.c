@@ -24,6 +24,7 @@
 #include "daemon/banner.h"
 #include "daemon/manager.h"
 #include "daemon/process.h"
+#include "daemon/warnings.h"
 
 /* Longest file with a certificate and those above it, or with a key. */
 enum { TLS_FILE_MAX = 256 * 1024 };
@@ -426,6 +427,7 @@ static int run(struct daemon *daemon)
         return EXIT_FAILURE;
     }
     fr_banner_start(&daemon->settings, daemon->server, daemon->engine);
+    fr_warnings_log(&daemon->settings);
     uv_run(&daemon->loop, UV_RUN_DEFAULT);
     release(daemon);
     uv_run(&daemon->loop, UV_RUN_DEFAULT);
@@ -488,6 +490,7 @@ int main(int argc, char **argv)
         fr_settings_done(&daemon.settings);
         return status;
     }
+    fr_settings_wipe_env(environ);
     fr_log_set_level((enum fr_log_level)daemon.settings.log_level);
     if (uv_loop_init(&daemon.loop) < 0) {
         fprintf(stderr, "flux-restd: no memory to start with\n");
