@@ -20,14 +20,15 @@
 FR_DEFINE_CLEANUP(json_t *, json, json_decref);
 
 #define DIGEST_BYTES crypto_generichash_BYTES
+#define MARK_BYTES crypto_shorthash_siphashx24_BYTES
 #define CREDENTIALS_MAX 1024 /* bytes of "user:token", longer ones are refused */
 #define HOSTS_MAX 64
 #define KNOWN_SLOTS 64 /* a power of two */
 
 /* An Authorization header that was right. */
 struct known {
-    unsigned char sum[DIGEST_BYTES]; /* all zero: an empty slot */
-    uint64_t version;                /* of the tokens */
+    unsigned char sum[MARK_BYTES]; /* all zero: an empty slot */
+    uint64_t version;              /* of the tokens */
     struct fr_identity who;
 };
 
@@ -35,7 +36,8 @@ struct fr_auth {
     bool has_token, has_user, required, open;
     struct fr_tokens *tokens;
     struct fr_sign_ins *sign_ins;    /* NULL: they are not counted */
-    struct known known[KNOWN_SLOTS]; /* by the hash's first byte */
+    struct known known[KNOWN_SLOTS]; /* by the mark's first byte */
+    unsigned char mark_key[crypto_shorthash_siphashx24_KEYBYTES];
     uid_t uid;
     char *uid_name;
     unsigned char key[crypto_generichash_KEYBYTES]; /* so that digests cannot be prepared */
@@ -159,6 +161,7 @@ int fr_auth_create(const struct fr_auth_options *options, struct fr_auth **ret,
     auth->tokens = options->tokens;
     auth->uid = geteuid();
     randombytes_buf(auth->key, sizeof auth->key);
+    randombytes_buf(auth->mark_key, sizeof auth->mark_key);
     rc = fill(auth, options);
     if (rc < 0)
         fr_error_set(err, -rc, FR_CODE_INTERNAL, "names and keys cannot be kept: %s",
@@ -391,7 +394,7 @@ static int refuse_guesser(const struct fr_auth *auth, const struct fr_peer *peer
 }
 
 static void note_failed(struct fr_auth *auth, const struct fr_peer *peer,
-                        const unsigned char sum[DIGEST_BYTES])
+                        const unsigned char sum[MARK_BYTES])
 {
     uint64_t number;
 
@@ -401,15 +404,15 @@ static void note_failed(struct fr_auth *auth, const struct fr_peer *peer,
 }
 
 /*
- * What was right once is found again by one keyed hash, whatever it was made of. The key is
- * drawn anew by every daemon and known to nobody, so that no header can be made to meet another
- * one's hash.
+ * What was right once is found again by one keyed hash, whatever it was made of: 128 bits of
+ * SipHash, which is a pseudorandom function under a key that every daemon draws anew and tells
+ * nobody. So no header can be made to meet another one's hash but by chance, one in 2^128.
  */
 static int check_authorization(struct fr_auth *auth, const struct fr_peer *peer,
                                const char *header, struct fr_identity *ret,
                                struct fr_error *err)
 {
-    unsigned char sum[DIGEST_BYTES];
+    unsigned char sum[MARK_BYTES];
     uint64_t version = 0;
 
     if (refuse_guesser(auth, peer, err) < 0)
@@ -419,7 +422,8 @@ static int check_authorization(struct fr_auth *auth, const struct fr_peer *peer,
         fr_tokens_look(auth->tokens);
         version = fr_tokens_version(auth->tokens);
     }
-    digest(auth, header, strlen(header), sum);
+    (void)crypto_shorthash_siphashx24(sum, (const unsigned char *)header, strlen(header),
+                                      auth->mark_key);
     struct known *known = &auth->known[sum[0] & (KNOWN_SLOTS - 1)];
     if (sodium_memcmp(sum, known->sum, sizeof sum) == 0 && known->version == version &&
         (known->who.expires == 0 || fr_time_now() < known->who.expires)) {
@@ -512,8 +516,9 @@ int fr_auth_exchange(struct fr_auth *auth, const struct fr_peer *peer,
     if (!text ||
         fr_jwt_read(text, auth->secret_key, strlen(auth->secret_key), now, &claims) < 0 ||
         !claims_are_right(auth, claims, &user)) {
-        unsigned char sum[DIGEST_BYTES];
-        digest(auth, text ? text : "", text ? strlen(text) : 0, sum);
+        unsigned char sum[MARK_BYTES];
+        (void)crypto_shorthash_siphashx24(sum, (const unsigned char *)(text ? text : ""),
+                                          text ? strlen(text) : 0, auth->mark_key);
         note_failed(auth, peer, sum);
         return fr_error_set(err, EACCES, FR_CODE_UNAUTHORIZED,
                             "the request for an access token is not right: as a bearer's send "

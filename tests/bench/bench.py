@@ -159,11 +159,11 @@ http {{
 """
 
 
-def measure(port, path, core, seconds, tag):
+def measure(port, path, core, seconds, header=None):
     """Requests a second, by wrk on its own core."""
     url = f"http://127.0.0.1:{port}{path}"
     command = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", url]
-    command += ["-H", f"If-None-Match: {tag}"] if tag else []
+    command += ["-H", header] if header else []
     result = subprocess.run(
         command, capture_output=True, text=True, timeout=seconds + LIMIT, check=True
     )
@@ -191,14 +191,14 @@ def tell(title, ours, theirs):
     return ratio
 
 
-def run_rounds(servers, core, tag=None):
+def run_rounds(servers, core, header=None):
     """Requests a second of each of two (port, path), in turn."""
     rates = [], []
     for port, path in servers:
-        measure(port, path, core, 1, tag)  # warm both
+        measure(port, path, core, 1, header)  # warm both
     for _ in range(ROUNDS):
         for (port, path), rate in zip(servers, rates):
-            rate.append(measure(port, path, core, SECONDS, tag))
+            rate.append(measure(port, path, core, SECONDS, header))
     return rates
 
 
@@ -226,7 +226,7 @@ def bench(daemon, folder):
         one = (restd_port, path)
         read = run_rounds([one, (nginx_port, path)], cores[1])
         tag = next(value for name, value in headers if name.lower() == "etag")
-        same = run_rounds([one, (nginx_port, "/same")], cores[1], tag)
+        same = run_rounds([one, (nginx_port, "/same")], cores[1], f"If-None-Match: {tag}")
         after = rss(restd.pid)
     ratios = [
         tell(f"GET /v1/jobs/{{id}}, {len(body)} bytes", *read),
@@ -251,4 +251,5 @@ def main():
     return 0 if good else 1
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
