@@ -164,6 +164,8 @@ struct follow {
     bool unfinished; /* the last line of what was queued has no end yet */
     bool ended; /* all was told: the stream ends when pending is sent and the job is over */
     uint64_t id;
+    struct fr_auth *auth;
+    struct fr_identity who;
     struct fr_subscription *subscription; /* while the job is not over, once all was told */
 };
 
@@ -293,6 +295,10 @@ static void on_follow_piece(void *arg, const struct fr_output *piece)
 
     if (!follow->stream && !begin_stream(follow, piece))
         return;
+    if (!fr_auth_holds(follow->auth, &follow->who)) {
+        break_off(follow);
+        return;
+    }
     switch (piece->kind) {
     case FR_OUTPUT_DATA:
         if (fr_lines_feed(&follow->lines, piece) < 0 || fr_buf_status(&follow->pending) < 0) {
@@ -358,6 +364,8 @@ void fr_handle_output_stream(struct fr_req *req)
     struct follow *follow = calloc(1, sizeof *follow);
     if (follow) {
         follow->ops = engine->ops;
+        follow->auth = fr_api_call(req)->api->auth;
+        follow->who = fr_api_call(req)->who;
         follow->id = id;
         fr_buf_init(&follow->pending, PENDING_MAX);
         fr_lines_init(&follow->lines, queue_line, follow);

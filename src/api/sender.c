@@ -25,7 +25,8 @@ struct fr_sender {
     bool quiet;  /* nothing was put since the last look */
     bool ending; /* the owner has let go of it: ends when the rest is sent */
     struct fr_buf rest;
-    size_t sent;   /* of rest */
+    size_t sent; /* of rest */
+    struct fr_identity who;
     char client[]; /* who counts as one: address and user */
 };
 
@@ -152,6 +153,7 @@ struct fr_sender *fr_sender_open(struct fr_req *req, bool sse,
     sender->api = fr_api_call(req)->api;
     sender->hooks = *hooks;
     sender->sse = sse;
+    sender->who = fr_api_call(req)->who;
     fr_buf_init(&sender->rest, REST_MAX);
     (void)fr_req_set_header(req, "Cache-Control", "no-store");
     (void)fr_req_set_header(req, "X-Accel-Buffering", "no"); /* nginx would hold it back */
@@ -250,6 +252,19 @@ void fr_sender_abort(struct fr_sender *sender)
 
 /* --- all of them --- */
 
+/* Whose credentials have ended is told no more. */
+static void cut_off(struct fr_sender *sender)
+{
+    bool told = fr_sender_is_ready(sender) &&
+                fr_sender_control(sender, "closing", "the credentials have ended", NULL) == 0;
+
+    if (told && fr_sender_is_ready(sender))
+        fr_stream_end(sender->stream);
+    else
+        fr_stream_abort(sender->stream);
+    on_gone(sender);
+}
+
 static void on_beat(void *arg)
 {
     struct fr_api *api = arg;
@@ -258,6 +273,10 @@ static void on_beat(void *arg)
     /* A beat may end its own sender and no other. */
     for (; sender; sender = next) {
         next = LIST_NEXT(sender, link);
+        if (!sender->ending && !fr_auth_holds(api->auth, &sender->who)) {
+            cut_off(sender);
+            continue;
+        }
         bool quiet = sender->quiet;
         sender->quiet = true;
         if (quiet && !sender->ending && fr_sender_is_ready(sender))

@@ -373,6 +373,24 @@ static int check_slowly(const struct fr_auth *auth, const char *header, struct f
     return refuse_wrong(err);
 }
 
+bool fr_auth_holds(struct fr_auth *auth, const struct fr_identity *who)
+{
+    const struct fr_token *tokens;
+    size_t count;
+
+    if (who->expires != 0 && fr_time_now() >= who->expires)
+        return false;
+    if (who->method != FR_BY_TOKEN)
+        return true;
+    fr_tokens_look(auth->tokens);
+    tokens = fr_tokens_list(auth->tokens, &count);
+    /* Another of the same name ends at another time. */
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(tokens[i].name, who->user + strlen("token:")) == 0)
+            return tokens[i].expires == who->expires;
+    return false;
+}
+
 static double steady_now(void)
 {
     return (double)uv_hrtime() / 1e9;

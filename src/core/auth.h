@@ -71,6 +71,10 @@ bool fr_auth_has_credentials(const struct fr_auth *auth);
 int fr_auth_check(struct fr_auth *auth, const struct fr_peer *peer, const char *authorization,
                   struct fr_identity *ret, struct fr_error *err);
 
+/* Whether somebody may go on with what was begun: false once a token has ended or was revoked.
+ */
+bool fr_auth_holds(struct fr_auth *auth, const struct fr_identity *who);
+
 /* For how many seconds no credentials are taken from this peer; 0: they are. */
 unsigned int fr_auth_wait(const struct fr_auth *auth, const struct fr_peer *peer);
 

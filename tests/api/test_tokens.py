@@ -233,3 +233,39 @@ def test_beside_flux(make_daemon):
     reply = daemon.post("/v1/jobs/submit", json={"command": "true"}, headers=bearer(token))
     assert reply.status_code == 200
     check_problem(daemon.post("/v1/service/stop", headers=bearer(token)), 403, "forbidden")
+
+
+@pytest.mark.parametrize("how", ["revoked", "expired"])
+@pytest.mark.parametrize("accept", ["text/event-stream", "application/x-ndjson"])
+def test_a_stream_ends_with_its_token(make_daemon, how, accept):
+    daemon = make_daemon().start()
+    token = make(daemon, "listener", expires="1s" if how == "expired" else "1h")["token"]
+    headers = {**bearer(token), "Accept": accept}
+    with daemon.get("/v1/events", headers=headers, stream=True) as reply:
+        assert reply.status_code == 200
+        if how == "revoked":
+            assert daemon.request("DELETE", "/v1/tokens/listener").status_code == 200
+        text = b"".join(reply.iter_content(None)).decode()
+    assert '"control":"closing","reason":"the credentials have ended"' in text
+    daemon.run("true")
+
+
+def test_output_is_not_shown_to_a_token_that_was_revoked(make_daemon):
+    daemon = make_daemon().start()
+    token = make(daemon, "reader")["token"]
+    script = "echo first; while ! [ -e go ]; do sleep 0.05; done; echo second; sleep 600"
+    jobid = daemon.submit(["sh", "-c", script], workdir=str(daemon.folder))
+    wait_for("the first line is there", lambda: "first" in daemon.output(jobid))
+    path = f"/v1/jobs/{jobid}/output/stream"
+    with daemon.get(path, headers=bearer(token), stream=True) as reply:
+        assert next(reply.iter_content(6)) == b"first\n"
+        daemon.request("DELETE", "/v1/tokens/reader")
+        (daemon.folder / "go").touch()
+        wait_for("the second line is there", lambda: "second" in daemon.output(jobid))
+        rest = b""
+        try:
+            for piece in reply.iter_content(None):
+                rest += piece
+        except Exception as error:  # broken off, as it should be
+            assert "IncompleteRead" in str(error) or "reset" in str(error)
+    assert b"second" not in rest
