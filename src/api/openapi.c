@@ -86,7 +86,13 @@ static void put_body(const struct fr_route *route, struct fr_buf *out)
 static void put_reply(const struct fr_route *route, unsigned int status, struct fr_buf *out)
 {
     fr_buf_printf(out, "\"%u\":{\"description\":\"Done.\",\"content\":", status);
-    if (strchr(route->reply, '/'))
+    if (route->event)
+        fr_buf_printf(out,
+                      "{\"%s\":{\"schema\":{\"$ref\":\"#/components/schemas/%s\"}},"
+                      "\"text/event-stream\":{\"schema\":"
+                      "{\"$ref\":\"#/components/schemas/%s\"}}}},",
+                      route->reply, route->event, route->event);
+    else if (strchr(route->reply, '/'))
         fr_buf_printf(out, "{\"%s\":{}}},", route->reply);
     else
         fr_buf_printf(out,

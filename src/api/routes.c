@@ -315,6 +315,7 @@ static const struct fr_route routes[] = {
      .summary = "Every event of every job as it comes: with Accept: text/event-stream as SSE, "
                 "else as lines of JSON.",
      .reply = "application/x-ndjson",
+     .event = "Event",
      PARAMS(events_params),
      .handle = fr_handle_all_events},
     {.method = FR_GET,

@@ -45,6 +45,7 @@ struct fr_route {
     unsigned short status;    /* of a reply that is none of a fault; 0: 200 */
     unsigned short others[2]; /* more of these, with the same reply */
     const char *reply;        /* name of the reply's schema, or a media type if it has a '/' */
+    const char *event; /* of a stream: name of the schema of each line, or of an event's data */
     const struct fr_param *params;
     size_t nparams;
     /* Asked when the request is let in and its body begins; may take that as it comes

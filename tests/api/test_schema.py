@@ -4,6 +4,7 @@
 import re
 
 import pytest
+from sse import LINES, Stream
 
 TYPES = {
     "object": dict, "array": list, "string": str, "boolean": bool, "integer": int,
@@ -103,6 +104,23 @@ def test_replies_are_as_described(daemon, openapi, places):
                 asked += 1
     assert asked > 50
     assert not wrong, "\n".join(wrong)
+
+
+def test_events_are_as_described(daemon, openapi):
+    content = openapi["paths"]["/v1/events"]["get"]["responses"]["200"]["content"]
+    assert set(content) == {"application/x-ndjson", "text/event-stream"}
+    schema = content["application/x-ndjson"]["schema"]
+    daemon.run("true", name="described")
+    seen = set()
+    for params in ({"since": 0}, {"snapshot": "true"}):
+        with Stream(daemon, "/v1/events", LINES, **params) as stream:
+            for kind, _, data in stream:
+                seen.add(kind)
+                assert not list(faults(data, schema, openapi)), data
+                if kind == "caught-up":
+                    break
+    assert seen == {"job", "snapshot", "caught-up"}
+    assert list(faults({"id": 1}, schema, openapi))
 
 
 def check(reply, operation, openapi, what):
