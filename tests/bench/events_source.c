@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sys/resource.h>
+
 #include "api/api.h"
 
 #define JOBS 1000
@@ -144,15 +146,18 @@ int main(int argc, char **argv)
 {
     static struct source source = {.engine = {&ops}};
     unsigned long backlog = argc > 1 ? strtoul(argv[1], NULL, 10) : 0;
+    struct rlimit limit = {20000, 20000};
+
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
 
     if (uv_loop_init(&source.loop) < 0 || serve(&source) < 0 ||
         fr_timer_create(&source.loop, on_timer, &source, &source.timer) < 0 ||
         fr_poll_create(&source.loop, STDIN_FILENO, on_input, &source, &source.input) < 0 ||
         fr_poll_set(source.input, UV_READABLE) < 0)
         return 2;
+    source.sink->caught_up(source.sink->arg);
     while (source.seq < backlog)
         publish(&source);
-    source.sink->caught_up(source.sink->arg);
     printf("%s\n", strrchr(fr_server_address(source.server, 0), ':') + 1);
     fflush(stdout);
     return uv_run(&source.loop, UV_RUN_DEFAULT);
