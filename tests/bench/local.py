@@ -8,6 +8,7 @@ In turn, over several rounds and on the same cores and file system:
 
 - jobs of `true` from 16 clients, until all have ended, beside a loop that starts two processes for
   each and waits for them;
+- the same jobs in a Flux instance of its own, where one is installed;
 - durable submits (of held jobs) from 16 clients, beside one sync for each: on this disk, and with
   every sync of both made to take 2 ms more. The latter is judged: it is what a disk takes that
   has no memory which survives a power cut. Where a sync costs next to nothing (0.2 ms and less),
@@ -22,6 +23,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import statistics
 import subprocess
@@ -37,6 +39,8 @@ CLIENTS = 16
 JOBS = 1000
 SUBMITS = 8000
 LEAST_JOBS = 0.6
+LEAST_FLUX = 5.0
+FLUX_JOBS = 200
 LEAST_SUBMITS = 5.0
 ENDED = 100_000
 MOST_READY = 2.0
@@ -113,6 +117,18 @@ def jobs_round(binary, build, folder, turn):
     return ours, number(build, "bare", "spawn", SECONDS)
 
 
+def flux_rate():
+    """Jobs a second of Flux itself, submitted by one command, which is the fastest way."""
+    script = f"flux submit --quiet --cc=1-{FLUX_JOBS} true && flux queue drain"
+    text = f"date +%s.%N; {script} >/dev/null; date +%s.%N"
+    result = subprocess.run(
+        ["flux", "start", "sh", "-c", text], capture_output=True, text=True, check=True,
+        timeout=LIMIT,
+    )  # fmt: skip
+    begin, end = map(float, result.stdout.split())
+    return FLUX_JOBS / (end - begin)
+
+
 def submits_round(binary, build, folder, turn, delay):
     """(submits a second, of one sync for each, syncs of ours for each)."""
     count = folder / "syncs"
@@ -156,10 +172,16 @@ def compare(title, unit, rounds, least):
 
 def bench(binary, build, folder):
     jobs = [jobs_round(binary, build, folder, n) for n in range(ROUNDS)]
+    fluxes = [(ours, flux_rate()) for ours, _ in jobs] if shutil.which("flux") else []
     submits = [submits_round(binary, build, folder, n, 0) for n in range(ROUNDS)]
     slow = [submits_round(binary, build, folder, n, SLOW_US) for n in range(ROUNDS)]
     ready, size = restart(binary, build, folder)
     good = compare(f"jobs of `true`, {CLIENTS} clients", "bare loop/s", jobs, LEAST_JOBS)
+    if fluxes:
+        title = f"jobs of `true`, {CLIENTS} clients"
+        good = compare(title, "Flux itself/s", fluxes, LEAST_FLUX) and good
+    else:
+        print("no Flux is installed: not compared with it\n")
     title = f"durable submits, {CLIENTS} clients"
     _ = compare(f"{title}, this disk", "one sync/s", submits, 0)
     good = compare(f"{title}, {SLOW_US} us more a sync", "one sync/s", slow, LEAST_SUBMITS) and good
