@@ -13,6 +13,9 @@
 #define LAUNCH_PAUSE_MS 20U
 #define LACK_DOUBLINGS 6 /* of the pause: to 1.3 seconds */
 #define AGAIN_MS 1000U
+/* From a ring to the look: a job that is over by then costs one look and one commit, not two.
+ */
+#define BELL_MS 10U
 #define SWEEPS 10 /* looks after processes that even SIGKILL does not end */
 
 /* One errand of a worker. */
@@ -160,7 +163,7 @@ static void on_bell(void *arg, int status, int events)
         ;
     /* A shell may ring before we hear that it was started: then we look when we have. */
     if (job->phase == FR_PHASE_RUN || job->busy)
-        fr_attend(job, FR_ERRAND_EXAMINE, 0);
+        fr_attend(job, FR_ERRAND_EXAMINE, BELL_MS);
 }
 
 /* Listens to the bell that a worker opened. Without one, all is told at the job's end. */
@@ -308,7 +311,8 @@ static void on_errand_done(void *arg, int result)
     if (!engine->closing && (errand->kind != FR_ERRAND_EXAMINE || !again))
         errand_over(job, errand, result);
     if (again && (errand->kind == FR_ERRAND_EXAMINE || job->phase == FR_PHASE_RUN))
-        fr_attend(job, FR_ERRAND_EXAMINE, 0); /* nothing while closing */
+        fr_attend(job, FR_ERRAND_EXAMINE, /* nothing while closing */
+                  job->phase == FR_PHASE_RUN ? BELL_MS : 0);
     fr_local_work_over(engine);
 }
 
