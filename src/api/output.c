@@ -23,6 +23,9 @@
 /* Bytes of JSON after which a list of lines is cut: the stream is for more. */
 #define LIST_MAX (16 * 1024 * 1024)
 
+/* Bytes of JSON after which no more files are named: each task may have its own. */
+#define REDIRECTED_MAX (64 * 1024)
+
 /* Bytes that may wait for a client that reads slowly; the engine is paused above it. */
 #define QUEUE_MAX (256 * 1024)
 #define WRITE_MAX (64 * 1024)
@@ -42,6 +45,7 @@ struct list {
     struct fr_output_watch *watch;
     struct fr_lines lines;
     struct fr_buf body;
+    struct fr_buf redirected; /* elements that name files; empty: there are none */
     bool any, cut;
 };
 
@@ -51,6 +55,7 @@ static void free_list(struct list *list)
         list->ops->output_free(list->watch);
     fr_lines_done(&list->lines);
     fr_buf_done(&list->body);
+    fr_buf_done(&list->redirected);
     free(list);
 }
 
@@ -69,21 +74,49 @@ static void add_line(void *arg, bool continues, const char *text, size_t len)
     list->any = true;
 }
 
+static void add_file(struct list *list, const struct fr_output *piece)
+{
+    struct fr_buf *files = &list->redirected;
+
+    if (files->len > REDIRECTED_MAX)
+        return;
+    fr_buf_puts(files, files->len ? "," : ",\"redirected\":[");
+    fr_buf_printf(files, "{\"stream\":\"%s\",", piece->is_stderr ? "stderr" : "stdout");
+    if (piece->rank) {
+        fr_buf_puts(files, "\"rank\":");
+        fr_buf_put_json_string(files, piece->rank);
+        fr_buf_putc(files, ',');
+    }
+    fr_buf_puts(files, "\"path\":");
+    fr_buf_put_json_string(files, piece->path);
+    fr_buf_putc(files, '}');
+}
+
+static void put_redirected(struct list *list)
+{
+    if (list->redirected.len == 0)
+        return;
+    fr_buf_put(&list->body, list->redirected.data, list->redirected.len);
+    fr_buf_putc(&list->body, ']');
+}
+
 static void reply_list(struct list *list)
 {
     fr_lines_flush(&list->lines);
     if (list->any) {
         fr_buf_putc(&list->body, ']');
+        put_redirected(list);
         if (list->cut)
             fr_buf_printf(&list->body,
                           ",\"Message\":\"The output is longer than %d bytes and was cut here; "
                           "/output/stream has all of it.\"",
                           LIST_MAX);
-        fr_buf_puts(&list->body, "}\n");
-        fr_reply_json(fr_held_take(&list->held), 200, &list->body);
-    } else {
-        fr_reply_message(fr_held_take(&list->held), 200, NOTHING_THERE);
+    } else { /* older clients read this to the letter, whatever else is said */
+        fr_buf_puts(&list->body, "{\"Message\":\"" NOTHING_THERE "\"");
+        put_redirected(list);
     }
+    fr_buf_puts(&list->body, "}\n");
+    fr_reply_json(fr_held_take(&list->held), 200, &list->body);
     free_list(list);
 }
 
@@ -104,6 +137,7 @@ static void on_list_piece(void *arg, const struct fr_output *piece)
         }
         return;
     case FR_OUTPUT_REDIRECT:
+        add_file(list, piece);
         return;
     case FR_OUTPUT_ERROR:
         /* Nobody may take a part for the whole. */
@@ -140,6 +174,7 @@ void fr_handle_output(struct fr_req *req)
     if (list) {
         list->ops = engine->ops;
         fr_buf_init(&list->body, FR_REPLY_MAX);
+        fr_buf_init(&list->redirected, FR_REPLY_MAX);
         fr_lines_init(&list->lines, add_line, list);
         list->watch = engine->ops->output(engine, id, 0, on_list_piece, list);
     }

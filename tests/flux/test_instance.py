@@ -72,6 +72,27 @@ def test_redirected_output_is_read_as_such(make_broker, make_daemon, tmp_path):
     assert daemon.wait_end(jobid)["result"] == "COMPLETED"
     assert (tmp_path / "out").read_text() == "elsewhere\n"
     assert daemon.output(jobid) == ""
+    said = daemon.get(f"/v1/jobs/{jobid}/output").json()
+    assert said["redirected"] == [
+        {"stream": stream, "rank": "0", "path": str(tmp_path / "out")}
+        for stream in ("stdout", "stderr")
+    ]
+    jobid = daemon.submit(["sh", "-c", "echo here; echo there >&2"], error=str(tmp_path / "err"))
+    daemon.wait_end(jobid)
+    said = daemon.get(f"/v1/jobs/{jobid}/output").json()
+    assert said == {
+        "Output": ["here\n"],
+        "redirected": [{"stream": "stderr", "rank": "0", "path": str(tmp_path / "err")}],
+    }
+    if not flux_is_since(71):
+        return
+    jobid = daemon.submit("echo apart", output=str(tmp_path / "of-{{taskid}}"), num_tasks=2)
+    daemon.wait_end(jobid)
+    said = daemon.get(f"/v1/jobs/{jobid}/output").json()
+    # As Flux says it: of all tasks at once, by their template.
+    assert {(file["rank"], file["path"]) for file in said["redirected"]} == {
+        ("[0-1]", str(tmp_path / "of-{{taskid}}"))
+    }
 
 
 def nodes_of(daemon):
