@@ -334,6 +334,8 @@ test("a job is held, released, signalled, and run again with changes", async () 
     await page.getByRole("spinbutton").fill("20");
     await page.getByRole("button", { name: "Set it" }).click();
     await page.locator(".story .badge.running").waitFor();
+    // Before its tasks have started a signal meets nobody.
+    await page.locator(".events td", { hasText: /^start$/ }).waitFor();
     await page.getByRole("button", { name: "Signal…" }).click();
     await page.getByRole("dialog").getByRole("combobox").selectOption("SIGUSR1");
     await page.getByRole("button", { name: "Send SIGUSR1" }).click();
