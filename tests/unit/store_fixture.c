@@ -13,7 +13,6 @@
 
 #include <cmocka.h>
 
-
 bool store_on_unit(void *arg, const struct fr_unit *unit, int result,
                    const struct fr_error *err)
 {
