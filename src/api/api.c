@@ -11,6 +11,7 @@
 #include "api/reader.h"
 #include "api/routes.h"
 #include "api/sender.h"
+#include "api/stop.h"
 #include "api/web.h"
 #include "base/log.h"
 #include "base/util.h"
@@ -229,6 +230,7 @@ void fr_api_free(struct fr_api *api)
     fr_readers_free(api->readers);
     fr_timer_free(api->beat_timer);
     fr_timer_free(api->held_timer);
+    fr_winding_down_free(api->winding_down);
     fr_finished_done(&api->finished);
     fr_stats_done(&api->stats);
     free(api->cwd);

@@ -49,6 +49,7 @@ struct fr_api {
     struct fr_timer *beat_timer;
     struct fr_readers *readers; /* those of them that tell events (reader.h) */
     struct fr_stats stats;
+    struct fr_winding_down *winding_down; /* the service waits for jobs to end (stop.c) */
 };
 
 /* What is known of a request once it is admitted: the request's data (fr_req_data()). */

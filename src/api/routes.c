@@ -98,6 +98,8 @@ static const struct fr_param search_params[] = {
 
 static const struct fr_param stop_params[] = {
     {"instance", FR_PARAM_BOOL, "Whether the Flux instance ends too: true if not given."},
+    {"drain", FR_PARAM_BOOL, "When no job runs any more; nothing is submitted meanwhile."},
+    {"cancel", FR_PARAM_BOOL, "When all jobs have ended, for which they are cancelled."},
 };
 
 static const struct fr_param nodes_params[] = {

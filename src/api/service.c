@@ -89,20 +89,6 @@ void fr_handle_service(struct fr_req *req)
     fr_reply_json(req, 200, &body);
 }
 
-void fr_handle_stop(struct fr_req *req)
-{
-    struct fr_service *service = fr_api_call(req)->api->service;
-    _cleanup_(fr_cleanup_json) json_t *fields = NULL;
-    bool with_instance = true;
-    const struct fr_member members[] = {{"instance", FR_MEMBER_BOOL, &with_instance}};
-
-    if (!fr_body_read(req, members, 1, &fields))
-        return;
-    fr_req_set_header(req, "Connection", "close");
-    fr_reply_message(req, 200, "The service is stopping.");
-    fr_service_stop(service, with_instance, NULL);
-}
-
 static void reply_health(struct fr_req *req, unsigned int status, const char *word)
 {
     struct fr_buf body = FR_BUF_INIT(FR_REPLY_MAX);

@@ -31,6 +31,7 @@ struct fr_service {
     char lost_reason[512];
     bool ready;
     bool stopping;
+    bool refusing; /* going to stop: no more submissions */
     double started;
 };
 
@@ -356,12 +357,22 @@ const char *fr_service_lost(const struct fr_service *service)
 
 bool fr_service_is_stopping(const struct fr_service *service)
 {
-    return service->stopping;
+    return service->stopping || service->refusing;
 }
 
 double fr_service_started(const struct fr_service *service)
 {
     return service->started;
+}
+
+bool fr_service_is_ending(const struct fr_service *service)
+{
+    return service->stopping;
+}
+
+void fr_service_refuse_submits(struct fr_service *service)
+{
+    service->refusing = true;
 }
 
 void fr_service_stop(struct fr_service *service, bool with_instance, const struct fr_error *err)

@@ -61,9 +61,16 @@ bool fr_service_is_ready(const struct fr_service *service);
 bool fr_service_is_loading(const struct fr_service *service);
 /* Why the engine cannot be reached, or NULL if it can. Borrowed. */
 const char *fr_service_lost(const struct fr_service *service);
+/* No more submissions are taken. */
 bool fr_service_is_stopping(const struct fr_service *service);
 /* When the service began, seconds since the epoch. */
 double fr_service_started(const struct fr_service *service);
+
+/* fr_service_stop() has been called. */
+bool fr_service_is_ending(const struct fr_service *service);
+
+/* No more submissions from now on: it is going to stop. */
+void fr_service_refuse_submits(struct fr_service *service);
 
 /*
  * Asks to stop: no more submissions from now on; the stop hook is told once, from

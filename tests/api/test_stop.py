@@ -71,6 +71,51 @@ def test_running_local_jobs_go_on(make_daemon, tmp_path, way):
     assert daemon.job(jobid)["state"] == "RUN"
 
 
+def test_stop_when_running_jobs_have_ended(make_daemon, engine, tmp_path):
+    """Until then nothing is submitted, and what is there can be read."""
+    daemon = make_daemon(engine).start()
+    go = tmp_path / "go"
+    script = 'until [ -e "$0" ]; do sleep 0.05; done'
+    jobid = daemon.submit(["sh", "-c", script, str(go)])
+    held = daemon.submit("true", urgency=0)
+    daemon.wait_state(jobid, "RUN")
+    assert daemon.post("/v1/service/stop?drain=true&instance=false").json() == STOPPING
+    check_problem(daemon.post("/v1/jobs", json={"command": "true"}), 503, "stopping")
+    assert daemon.get("/readyz").status_code == 503
+    assert daemon.job(jobid)["state"] == "RUN"
+    go.touch()
+    daemon.wait_for_end()
+    if engine == "local":
+        daemon.start()
+        assert daemon.job(jobid)["result"] == "COMPLETED"
+        assert daemon.job(held)["state"] == "SCHED"
+
+
+def test_stop_with_all_jobs_cancelled(make_daemon):
+    daemon = make_daemon().start()
+    jobs = [daemon.submit("sleep 600"), daemon.submit("true", urgency=0)]
+    daemon.wait_state(jobs[0], "RUN")
+    assert daemon.post("/v1/service/stop", json={"cancel": True}).json() == STOPPING
+    daemon.wait_for_end()
+    daemon.start()
+    for jobid in jobs:
+        assert daemon.job(jobid)["result"] == "CANCELED"
+        assert daemon.job(jobid)["exception"]["note"] == "the service is stopping"
+
+
+def test_stop_at_once_after_all(make_daemon):
+    """Who will not wait any longer asks again."""
+    daemon = make_daemon().start()
+    jobid = daemon.submit("sleep 600")
+    daemon.wait_state(jobid, "RUN")
+    assert daemon.post("/v1/service/stop?drain=true").status_code == 200
+    assert daemon.job(jobid)["state"] == "RUN"
+    assert daemon.post("/v1/service/stop").status_code == 200
+    daemon.wait_for_end()
+    daemon.start()
+    assert daemon.job(jobid)["state"] == "RUN"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
 def test_signals_end_it_in_order(make_daemon, number):
     daemon = make_daemon().start()

@@ -371,9 +371,16 @@ class FluxRestfulClient:
         """Revokes a token, and returns ``{"Message", "name"}``. NotFoundError if there is none."""
         return self._send("DELETE", "/v1/tokens/" + quote(name, safe=""))
 
-    def stop_service(self) -> Dict[str, Any]:
-        """Stops the server (with Flux, its instance too) and returns ``{"Message": …}``."""
-        return self._send("POST", "/v1/service/stop")
+    def stop_service(
+        self, *, instance: bool = True, drain: bool = False, cancel: bool = False
+    ) -> Dict[str, Any]:
+        """Stops the server and returns ``{"Message": …}``.
+
+        instance: with Flux, its instance too. drain: when no job runs any more. cancel: when all
+        jobs have ended, for which they are cancelled. Nothing is submitted meanwhile.
+        """
+        body = {"instance": instance, "drain": drain, "cancel": cancel}
+        return self._send("POST", "/v1/service/stop", body)
 
     # How a call is made
 
