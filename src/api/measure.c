@@ -11,6 +11,7 @@
 #include "api/jobs.h"
 #include "api/params.h"
 #include "api/problem.h"
+#include "api/sender.h"
 #include "base/loop.h"
 #include "base/version.h"
 #include "model/jobspec.h"
@@ -186,6 +187,20 @@ static void put_service(const struct fr_service *service, struct fr_buf *body)
     fr_buf_puts(body, "\n# EOF\n");
 }
 
+static void put_clients(const struct fr_req *req, struct fr_buf *body)
+{
+    size_t behind;
+    size_t streams = fr_senders_count(fr_api_call(req)->api, &behind);
+
+    put_family(body, "flux_restd_connections", "gauge", "Open connections.");
+    fr_buf_printf(body, "flux_restd_connections %u\n", fr_req_connections(req));
+    put_family(body, "flux_restd_streams", "gauge", "Open streams of events.");
+    fr_buf_printf(body, "flux_restd_streams %zu\n", streams);
+    put_family(body, "flux_restd_stream_lag_bytes", "gauge",
+               "What waits for the client of a stream that is furthest behind.");
+    fr_buf_printf(body, "flux_restd_stream_lag_bytes %zu\n", behind);
+}
+
 void fr_handle_metrics(struct fr_req *req)
 {
     const struct fr_api *api = fr_api_call(req)->api;
@@ -193,6 +208,7 @@ void fr_handle_metrics(struct fr_req *req)
 
     put_requests(&api->stats, &body);
     put_jobs(&api->stats, fr_service_table(api->service), &body);
+    put_clients(req, &body);
     put_service(api->service, &body);
     fr_req_reply(req, 200, "application/openmetrics-text; version=1.0.0; charset=utf-8", &body);
 }

@@ -289,3 +289,20 @@ int fr_senders_init(struct fr_api *api)
     LIST_INIT(&api->senders);
     return fr_timer_create(api->loop, on_beat, api, &api->beat_timer);
 }
+
+size_t fr_senders_count(const struct fr_api *api, size_t *ret_behind)
+{
+    const struct fr_sender *sender;
+    size_t count = 0, most = 0;
+
+    LIST_FOREACH(sender, &api->senders, link)
+    {
+        size_t behind =
+            QUEUE_MAX - fr_stream_room(sender->stream) + sender->rest.len - sender->sent;
+        if (behind > most)
+            most = behind;
+        count++;
+    }
+    *ret_behind = most;
+    return count;
+}

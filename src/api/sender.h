@@ -58,6 +58,9 @@ int fr_sender_beat(struct fr_sender *sender, const char *cursor);
 void fr_sender_end(struct fr_sender *sender);
 void fr_sender_abort(struct fr_sender *sender);
 
+/* How many are open, and the bytes that wait for the client that is furthest behind. */
+size_t fr_senders_count(const struct fr_api *api, size_t *ret_behind);
+
 /* Makes the timer; called by fr_api_create(). 0 or a negative errno. */
 int fr_senders_init(struct fr_api *api);
 

@@ -36,6 +36,11 @@ const struct fr_peer *fr_req_peer(const struct fr_req *req)
     return &req->conn->peer;
 }
 
+unsigned int fr_req_connections(const struct fr_req *req)
+{
+    return req->conn->server->n_conns;
+}
+
 const char *fr_req_header(const struct fr_req *req, const char *name)
 {
     return MHD_lookup_connection_value(req->conn->mhd, MHD_HEADER_KIND, name);

@@ -62,6 +62,9 @@ const char *fr_req_id(const struct fr_req *req);
 
 const struct fr_peer *fr_req_peer(const struct fr_req *req);
 
+/* Connections that are open to the server that has the request, this one included. */
+unsigned int fr_req_connections(const struct fr_req *req);
+
 /* A header by name in any case, or NULL. The first if there are several. Borrowed. */
 const char *fr_req_header(const struct fr_req *req, const char *name);
 

@@ -97,7 +97,14 @@ static void test_metrics(void **state)
     unsigned int status;
 
     api_add_job(fix, 2, "runs");
+    struct client *client = client_open(&fix->http);
+    client_send(client, "GET /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+    client_expect(client, "caught-up");
     char *reply = api_ask(fix, "GET /metrics", &status);
+    assert_non_null(strstr(reply, "flux_restd_connections 2\n"));
+    assert_non_null(strstr(reply, "flux_restd_streams 1\n"));
+    assert_non_null(strstr(reply, "flux_restd_stream_lag_bytes 0\n"));
+    client_close(client);
     assert_int_equal(status, 200);
     assert_non_null(strstr(reply, "flux_restd_jobs{state=\"RUN\"} 1\n"));
     assert_non_null(strstr(reply, "application/openmetrics-text"));
