@@ -60,6 +60,7 @@ struct fr_settings {
     bool access_log;
     char *audit_log;    /* "none", "-" (standard error) or a file; NULL: no place is known */
     uint64_t audit_max; /* bytes of it before it is begun anew */
+    bool confine;
 };
 
 /* What the caller should do after reading the command line. */

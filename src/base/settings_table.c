@@ -178,6 +178,10 @@ const struct fr_setting fr_settings_table[] = {
     {"General", "audit-max", "SIZE",
      "Largest audit log: beyond that it is renamed to FILE.1, in place of the one before.",
      {"FLUX_RESTD_AUDIT_MAX"}, SIZE(audit_max, 64 * K, 64 * G), .preset = "16M"},
+    {"General", "confine", NULL,
+     "Leave no core and let no debugger in; beside Flux, give up starting programs and more for "
+     "good. --no-confine is for debugging.",
+     {"FLUX_RESTD_CONFINE"}, BOOL(confine), .preset = "true"},
 };
 /* clang-format on */
 

@@ -22,6 +22,7 @@
 #include "base/settings.h"
 #include "base/util.h"
 #include "daemon/banner.h"
+#include "daemon/confine.h"
 #include "daemon/manager.h"
 #include "daemon/process.h"
 #include "daemon/warnings.h"
@@ -403,6 +404,27 @@ static int start(struct daemon *daemon, struct fr_error *err)
     return rc;
 }
 
+/* How Flux is reached where its URI begins so: by a program that libflux-core starts. */
+static bool needs_ssh(const struct fr_settings *settings)
+{
+    const char *uri = settings->flux_uri ? settings->flux_uri : getenv("FLUX_URI");
+
+    return uri && strncmp(uri, "ssh:", 4) == 0;
+}
+
+/* Once everything is open. A kernel without filters is no reason to serve nobody. */
+static void confine(const struct daemon *daemon)
+{
+    struct fr_error err;
+
+    if (!daemon->settings.confine || strcmp(daemon->engine->ops->name, "flux") != 0)
+        return;
+    if (needs_ssh(&daemon->settings))
+        fr_log_notice("not confined, for Flux is reached by ssh");
+    else if (fr_confine_close(&err) < 0)
+        fr_log_warning("not confined: %s", err.text);
+}
+
 /* What is left when the loop has run dry. */
 static void release(struct daemon *daemon)
 {
@@ -426,6 +448,7 @@ static int run(struct daemon *daemon)
         fprintf(stderr, "flux-restd: %s\n", err.text[0] ? err.text : strerror(-rc));
         return EXIT_FAILURE;
     }
+    confine(daemon);
     fr_banner_start(&daemon->settings, daemon->server, daemon->engine);
     fr_warnings_log(&daemon->settings);
     uv_run(&daemon->loop, UV_RUN_DEFAULT);
@@ -492,6 +515,8 @@ int main(int argc, char **argv)
     }
     fr_settings_wipe_env(environ);
     fr_log_set_level((enum fr_log_level)daemon.settings.log_level);
+    if (daemon.settings.confine && fr_confine_hide() < 0)
+        fr_log_warning("cores and debuggers cannot be kept out: %s", strerror(errno));
     if (uv_loop_init(&daemon.loop) < 0) {
         fprintf(stderr, "flux-restd: no memory to start with\n");
         return EXIT_FAILURE;

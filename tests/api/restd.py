@@ -207,6 +207,7 @@ class Daemon:
         self.env = dict(env or {})
         self.listen = listen or ["127.0.0.1:0"]
         self.user = user
+        self.inherits = []  # descriptors that it is started with
         self.state_dir = self.folder / "state"
         self.stderr_path = self.folder / "stderr"
         self.stderr_from = 0  # where the present run's lines begin
@@ -242,6 +243,9 @@ class Daemon:
         if not os.access(binary(), os.X_OK):
             raise AssertionError(f"no daemon at {binary()}: build it, or set FLUX_RESTD")
         extra = dict(self.env)
+        if os.getuid() != 0 or "ASAN_OPTIONS" in os.environ:
+            # We look into its /proc, and the leak check starts a process that does.
+            extra.setdefault("FLUX_RESTD_CONFINE", "false")
         if self.instance:
             extra["FLUX_URI"] = self.instance.uri
         options = {}
@@ -251,7 +255,8 @@ class Daemon:
             self.stderr_from = stderr.tell()
             self.process = subprocess.Popen(
                 self.command(), env=clean_environment(extra), cwd=self.folder,
-                stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, **options,
+                stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, pass_fds=self.inherits,
+                **options,
             )  # fmt: skip
         return self
 
