@@ -207,6 +207,7 @@ int fr_api_create(uv_loop_t *loop, const struct fr_api_options *options, struct 
         .json_depth = options->json_depth,
         .streams = options->streams,
         .streams_per_client = options->streams_per_client,
+        .bulk_jobs = options->bulk_jobs,
         .access_log = options->access_log,
         .cwd = getcwd(NULL, 0),
     };

@@ -28,6 +28,7 @@ struct fr_api_options {
     unsigned int json_depth;         /* most levels of nesting in a body */
     unsigned int streams;            /* most event streams at a time */
     unsigned int streams_per_client; /* of one user at one address */
+    unsigned int bulk_jobs;          /* most jobs of one request */
     bool access_log;
 };
 
@@ -41,6 +42,7 @@ struct fr_api {
     char *cwd; /* of the daemon: where a job starts if it does not say */
     unsigned int json_depth;
     unsigned int streams, streams_per_client;
+    unsigned int bulk_jobs;
     bool access_log;
     LIST_HEAD(fr_held_list, fr_held) held; /* requests that wait for the engine (held.h) */
     struct fr_timer *held_timer;

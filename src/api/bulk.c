@@ -193,8 +193,10 @@ static void begin_one(struct fr_bulk *bulk)
 {
     struct fr_problems problems;
 
-    if (fr_results_count(bulk->results) == FR_BULK_MAX) {
-        give_up(bulk, FR_CODE_TOO_LARGE, "a request may have 100000 jobs");
+    if (fr_results_count(bulk->results) == bulk->api->bulk_jobs) {
+        char why[64];
+        (void)snprintf(why, sizeof why, "a request may have %u jobs", bulk->api->bulk_jobs);
+        give_up(bulk, FR_CODE_TOO_LARGE, why);
         return;
     }
     size_t index = fr_results_add(bulk->results);
@@ -375,9 +377,10 @@ void fr_bulk_list(struct fr_req *req, json_t *list)
     struct fr_bulk *bulk = NULL;
     struct fr_error err;
 
-    if (json_array_size(list) > FR_BULK_MAX) {
-        fr_error_set(&err, EMSGSIZE, FR_CODE_TOO_LARGE, "a request may have %d jobs, not %zu",
-                     FR_BULK_MAX, json_array_size(list));
+    const unsigned int most = fr_api_call(req)->api->bulk_jobs;
+    if (json_array_size(list) > most) {
+        fr_error_set(&err, EMSGSIZE, FR_CODE_TOO_LARGE, "a request may have %u jobs, not %zu",
+                     most, json_array_size(list));
         fr_reply_problem(req, 0, &err);
     } else if (is_for_many(req)) {
         bulk = make_bulk(req, json_array_size(list), true);
@@ -401,7 +404,7 @@ bool fr_bulk_begin_lines(struct fr_req *req)
     fr_problems_done(&problems);
     if (!ok)
         return true; /* it is refused when it is whole */
-    call->bulk = make_bulk(req, FR_BULK_MAX + 1, false);
+    call->bulk = make_bulk(req, call->api->bulk_jobs + (size_t)1, false);
     if (!call->bulk)
         return false;
     call->bulk->req = req;

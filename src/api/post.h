@@ -12,9 +12,6 @@
 #include "api/accept.h"
 #include "http/message.h"
 
-/* Most jobs of one request. */
-#define FR_BULK_MAX 100000
-
 /*
  * Submits each object of a list, which is taken, and answers with a stream: a list of one
  * result for each, in their order. Few are at the engine at a time.

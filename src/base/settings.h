@@ -53,7 +53,7 @@ struct fr_settings {
     uint64_t header_max, body_max, replies_max;
     unsigned int connections, connections_per_address;
     unsigned int request_seconds, handshake_seconds, idle_seconds, reply_seconds, grace_seconds;
-    unsigned int parameters, json_depth;
+    unsigned int parameters, json_depth, bulk_jobs;
     unsigned int streams, streams_per_client;
     unsigned int sign_ins; /* most that may fail in a minute, of one peer */
     int log_level;         /* enum fr_log_level */

@@ -132,6 +132,8 @@ const struct fr_setting fr_settings_table[] = {
      {"FLUX_RESTD_PARAMETERS"}, UINT(parameters, 16, 10000), .preset = "128"},
     {"Limits", "json-depth", "NUMBER", "Deepest nesting of a JSON body.",
      {"FLUX_RESTD_JSON_DEPTH"}, UINT(json_depth, 8, 1024), .preset = "64"},
+    {"Limits", "bulk-jobs", "NUMBER", "Most jobs of one request.",
+     {"FLUX_RESTD_BULK_JOBS"}, UINT(bulk_jobs, 1, 1000000), .preset = "100000"},
     {"Limits", "connections", "NUMBER", "Most connections at a time.",
      {"FLUX_RESTD_CONNECTIONS"}, UINT(connections, 1, 100000), .preset = "1000"},
     {"Limits", "connections-per-address", "NUMBER",

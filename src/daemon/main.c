@@ -341,6 +341,7 @@ static int create_parts(struct daemon *daemon, struct fr_error *err)
         .json_depth = settings->json_depth,
         .streams = settings->streams,
         .streams_per_client = settings->streams_per_client,
+        .bulk_jobs = settings->bulk_jobs,
         .access_log = settings->access_log,
     };
     rc = fr_api_create(&daemon->loop, &options, &daemon->api);

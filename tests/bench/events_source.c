@@ -119,8 +119,11 @@ static int serve(struct source *source)
                                             .idle_seconds = 60,
                                             .reply_seconds = 60,
                                             .parameters = 128};
-    struct fr_api_options options = {
-        .environ = no_environ, .json_depth = 64, .streams = 20000, .streams_per_client = 20000};
+    struct fr_api_options options = {.environ = no_environ,
+                                     .json_depth = 64,
+                                     .streams = 20000,
+                                     .streams_per_client = 20000,
+                                     .bulk_jobs = 100000};
     struct fr_auth *auth;
     struct fr_api *api;
     struct fr_error err;

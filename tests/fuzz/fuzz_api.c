@@ -90,6 +90,7 @@ static void open_stack(struct stack *stack, bool required)
                                            .json_depth = 16,
                                            .streams = 10,
                                            .streams_per_client = 10,
+                                           .bulk_jobs = 1000,
                                            .access_log = true};
     must(fr_api_create(&loop, &options, &stack->api) == 0, "there is an API");
     const struct fr_server_hooks server_hooks = fr_api_hooks(stack->api);

@@ -83,7 +83,8 @@ struct api_fix *api_start(void)
                                            .environ = no_environ,
                                            .json_depth = 64,
                                            .streams = 100,
-                                           .streams_per_client = 100};
+                                           .streams_per_client = 100,
+                                           .bulk_jobs = 100000};
     assert_int_equal(fr_api_create(&fix->http.loop, &options, &fix->api), 0);
     const struct fr_server_hooks server_hooks = fr_api_hooks(fix->api);
     assert_int_equal(
