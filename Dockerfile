@@ -18,7 +18,8 @@ FROM ${base}
 USER root
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        curl libcurl4 libhwloc15 libjansson4 libmicrohttpd12 libsodium23 libsqlite3-0 libuv1 zlib1g \
+        curl libcurl4 libgnutls30 libhwloc15 libjansson4 libmicrohttpd12 libseccomp2 libsodium23 \
+        libsqlite3-0 libuv1 zlib1g \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /out/ /
 # No credentials are built in: a token given here stands in the image's history, so give it to
