@@ -11,7 +11,7 @@ SECONDS = 60
 PYTHON = /usr/bin/python3
 MESON = /usr/bin/meson
 
-.PHONY: run build test check bench fuzz soak format install docs deb test-deb clean help
+.PHONY: run build test check bench fuzz soak format install docs deb test-deb release clean help
 
 run: build
 	exec build/flux-restd $(ARGS)
@@ -69,6 +69,10 @@ test-deb:
 	FLUX=disabled tools/build-deb build-deb-local
 	tests/deb/run build-deb-local
 
+release: build
+	@tools/install-packages deb release
+	tools/release
+
 clean:
 	rm -rf build build-*
 
@@ -85,4 +89,5 @@ help:
 	@echo 'make docs       the documentation as pages, in build-docs/site/'
 	@echo 'make deb        Debian packages into build-deb/, looked at by lintian'
 	@echo 'make test-deb   installs, upgrades and purges them in a clean root (as root)'
+	@echo 'make release    tarball, packages, wheel and checksums in build-release/'
 	@echo 'make clean      remove what was built'

@@ -159,11 +159,11 @@ http {{
 """
 
 
-def measure(port, path, core, seconds, header=None):
+def measure(port, path, core, seconds, headers=()):
     """Requests a second, by wrk on its own core."""
     url = f"http://127.0.0.1:{port}{path}"
-    command = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", url]
-    command += ["-H", header] if header else []
+    command = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s"]
+    command += [word for header in headers for word in ("-H", header)] + [url]
     result = subprocess.run(
         command, capture_output=True, text=True, timeout=seconds + LIMIT, check=True
     )
@@ -193,12 +193,13 @@ def tell(title, ours, theirs):
 
 def run_rounds(servers, core, header=None):
     """Requests a second of each of two (port, path), in turn."""
+    headers = [header] if header else []
     rates = [], []
     for port, path in servers:
-        measure(port, path, core, 1, header)  # warm both
+        measure(port, path, core, 1, headers)  # warm both
     for _ in range(ROUNDS):
         for (port, path), rate in zip(servers, rates):
-            rate.append(measure(port, path, core, SECONDS, header))
+            rate.append(measure(port, path, core, SECONDS, headers))
     return rates
 
 
