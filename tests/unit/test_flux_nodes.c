@@ -190,6 +190,11 @@ static void test_queues(void **state)
     fixture->answers[0].text = "{\"queues\":[\"night\",\"debug\"]}";
     fixture->answers[1].topic = "job-manager.queue-status";
     fixture->answers[1].text = "{\"enable\":false,\"start\":true,\"disable_reason\":\"why\"}";
+    fixture->answers[2].topic = "config.get";
+    fixture->answers[2].text =
+        "{\"policy\":{\"limits\":{\"duration\":\"1h\",\"job-size\":{\"max\":{\"nnodes\":4}}}},"
+        "\"queues\":{\"night\":{\"policy\":{\"limits\":{\"duration\":\"0\","
+        "\"job-size\":{\"min\":{\"ncores\":2}}}}}}}";
     request = ask(fixture, FR_FLUX_QUEUES);
     assert_false(request->failed);
     assert_int_equal(request->queues->count, 2);
@@ -200,6 +205,14 @@ static void test_queues(void **state)
     assert_true(queues[1].started);
     assert_string_equal(queues[1].disable_reason, "why");
     assert_null(queues[1].stop_reason);
+    assert_true(queues[0].limits.duration == 3600);
+    assert_true(queues[1].limits.duration < 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(queues[i].limits.max[FR_SIZE_NODES], 4);
+        assert_true(queues[i].limits.max[FR_SIZE_CORES] < 0);
+    }
+    assert_true(queues[0].limits.min[FR_SIZE_CORES] < 0);
+    assert_int_equal(queues[1].limits.min[FR_SIZE_CORES], 2);
     fr_flux_request_free(request);
 }
 
@@ -212,11 +225,14 @@ static void test_the_only_queue(void **state)
     fixture->answers[0].text = "{\"queues\":[]}";
     fixture->answers[1].topic = "job-manager.queue-status";
     fixture->answers[1].text = "{\"enable\":true,\"start\":false,\"stop_reason\":\"lunch\"}";
+    fixture->answers[2].topic = "config.get";
+    fixture->answers[2].text = "{}";
     request = ask(fixture, FR_FLUX_QUEUES);
     assert_false(request->failed);
     assert_int_equal(request->queues->count, 1);
     assert_null(request->queues->queues[0].name);
     assert_string_equal(request->queues->queues[0].stop_reason, "lunch");
+    assert_true(request->queues->queues[0].limits.duration < 0);
     fr_flux_request_free(request);
 }
 

@@ -75,7 +75,11 @@ static void on_lookup(struct fr_engine *engine, uint64_t id, enum fr_lookup what
 static void on_queues(struct fr_engine *engine, fr_queues_f cb, void *arg)
 {
     const struct fr_queue queues[] = {
-        {.name = NULL, .enabled = true, .started = false, .stop_reason = "tests"}};
+        {.name = NULL,
+         .enabled = true,
+         .started = false,
+         .stop_reason = "tests",
+         .limits = {.duration = 60, .max = {-1, 8, -1}, .min = {-1, -1, -1}}}};
 
     cb(arg, queues, 1, NULL);
 }
@@ -283,7 +287,9 @@ static void test_nodes_and_queues(void **state)
     gets(fix, "GET /v1/nodes?details", "\"jobs\":[]", "ƒ");
     gets(fix, "GET /v1/queues",
          "{\"queues\":[{\"name\":null,\"enabled\":true,\"started\":false,"
-         "\"disable_reason\":null,\"stop_reason\":\"tests\",\"pending\":0,\"running\":1}]}",
+         "\"disable_reason\":null,\"stop_reason\":\"tests\","
+         "\"limits\":{\"duration\":60.0,\"max\":{\"ncores\":8},\"min\":{}},\"pending\":0,"
+         "\"running\":1}]}",
          NULL);
     api_end(fix);
 }
