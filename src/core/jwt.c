@@ -113,7 +113,8 @@ static void put_encoded(struct fr_buf *out, const void *data, size_t len)
 
 void fr_jwt_put(const json_t *claims, const void *key, size_t key_len, struct fr_buf *out)
 {
-    static const char head[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
+    /* Short, as it comes with every request. */
+    static const char head[] = "{\"alg\":\"HS256\"}";
     _cleanup_(fr_cleanup_str) char *text = json_dumps(claims, JSON_COMPACT);
     unsigned char signature[SIGNATURE_BYTES];
     const size_t start = out->len;
