@@ -71,11 +71,43 @@ static void test_after_a_cursor(void **state)
     api_end(fix);
 }
 
+/* A job that goes away while it is followed: the streams of it end with that reason. */
+static void test_a_job_that_is_purged(void **state)
+{
+    static const char *const paths[] = {"events?follow=true", "output/stream"};
+    const struct fr_output caught_up = {.kind = FR_OUTPUT_CAUGHT_UP};
+
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        struct api_fix *fix = api_start();
+        const uint64_t id = JOB;
+        char text[256];
+        api_add_job(fix, JOB, "job");
+        struct client *client = client_open(&fix->http);
+        snprintf(text, sizeof text,
+                 "GET /v1/jobs/12345/%s HTTP/1.0\r\nHost: 127.0.0.1\r\n"
+                 "Accept: text/event-stream\r\n\r\n",
+                 paths[i]);
+        client_send(client, text);
+        if (i == 1) {
+            fix_wait(&fix->http, fix->watching);
+            fix->output_cb(fix->output_arg, &caught_up);
+        }
+        client_expect(client, "event: caught-up\n");
+        fix->sink->purged(fix->sink->arg, &id, 1);
+        client_expect(client, "event: closing\n");
+        client_expect(client, "purged");
+        client_expect_end(client);
+        client_close(client);
+        api_end(fix);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_oldest),
         cmocka_unit_test(test_after_a_cursor),
+        cmocka_unit_test(test_a_job_that_is_purged),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
