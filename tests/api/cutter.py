@@ -9,8 +9,9 @@ import threading
 class Cutter:
     """A proxy that cuts each connection: after some bytes, or when there are none for a while."""
 
-    def __init__(self, daemon, seed=1, sizes=(1000, 1500, 2500, 4000)):
-        self.daemon, self.random, self.sizes = daemon, random.Random(seed), sizes
+    def __init__(self, daemon, seed=1, sizes=(1000, 1500, 2500, 4000), silence=(0.05, 0.4)):
+        self.daemon, self.random = daemon, random.Random(seed)
+        self.sizes, self.silence = sizes, silence
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         self.cuts, self.calm, self.sockets = 0, False, set()
@@ -35,12 +36,15 @@ class Cutter:
         left = 10**12 if self.calm else self.random.choice(self.sizes)
         left = self.random.randint(left // 2, left)
         try:
-            server.settimeout(None if self.calm else self.random.uniform(0.05, 0.4))
+            silence = None if self.calm else self.random.uniform(*self.silence)
+            # Most are answered first, or on a busy machine a client would get nowhere.
+            server.settimeout(silence if self.random.random() < 0.2 else None)
             while left > 0:
                 piece = server.recv(min(left, 65536))
                 if not piece:
                     break
                 client.sendall(piece)
+                server.settimeout(silence)
                 left -= len(piece)
         except TimeoutError:
             left = 0

@@ -5,10 +5,11 @@ import hashlib
 import random
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from cutter import Cutter
-from flux_restful_client import FluxRestfulClient, GoneError, NotFoundError
+from flux_restful_client import FluxRestfulClient, GoneError, NotFoundError, streams
 from restd import Daemon, FluxInstance, skip_unless_possible, wait_for
 
 
@@ -52,17 +53,23 @@ class Follower(threading.Thread):
 
 
 JOBS_MAX = 150
+KILLS, CUTS = 20, 500  # of the daemon; of the connections of each reader
 
+# Writes until it is told to stop, and then the checksum of all that it wrote into a file.
 WRITER = (
-    "import sys, time\n"
-    "for i in range(300):\n"
-    "    sys.stdout.buffer.write(b'%06d \\xff\\xc3' % i * 40 + b'\\n'); sys.stdout.flush()\n"
+    "import hashlib, os, sys, time\n"
+    "digest, i = hashlib.sha256(), 0\n"
+    "while not os.path.exists(sys.argv[1]):\n"
+    "    piece = b'%06d \\xff\\xc3' % i * 40 + b'\\n'\n"
+    "    digest.update(piece)\n"
+    "    os.write(1, piece)\n"
+    "    i += 1\n"
     "    time.sleep(0.02)\n"
+    "open(sys.argv[1] + '.sum', 'wb').write(digest.digest())\n"
 )
-WRITTEN = b"".join(b"%06d \xff\xc3" % i * 40 + b"\n" for i in range(300))
 
 
-def submit_when_possible(daemon, client, jobs, command, **fields):
+def submit_when_possible(client, jobs, command, **fields):
     """Submits, and looks for the job where the daemon was killed in the middle of it."""
     name = f"cut-{len(jobs)}-{random.getrandbits(40):x}"
     while True:
@@ -91,88 +98,87 @@ def check_events(reader, jobs, what):
     assert len(stored) == len(set(stored))
 
 
-@pytest.fixture
-def cutter():
-    made = []
+class Rough:
+    """A daemon that is killed, and clients whose connections are cut, one cutter for each."""
 
-    def make(daemon, seed=1):
-        made.append(Cutter(daemon, seed))
-        return made[-1]
+    def __init__(self, daemon, count, tmp_path, monkeypatch, output_cuts=CUTS):
+        monkeypatch.setattr(streams, "FIRST_PAUSE", 0.01)  # more of them in less time
+        self.daemon, self.stop = daemon, tmp_path / "stop"
+        self.wanted = [CUTS] * count + [output_cuts] * count
+        self.cutters = [Cutter(daemon, seed, silence=(0.01, 0.1)) for seed in range(2 * count)]
+        self.direct = FluxRestfulClient(daemon.url, attempts=1)
+        clients = [FluxRestfulClient(cutter.url, timeout=5) for cutter in self.cutters]
+        since = self.direct.jobs()["cursor"]
+        self.jobs = []
+        self.submit(["/usr/bin/python3", "-c", WRITER, str(self.stop)])
+        self.readers = [Reader(client, since) for client in clients[:count]]
+        self.followers = [Follower(client, self.jobs[0]) for client in clients[count:]]
+        for thread in self.readers + self.followers:
+            thread.start()
 
-    yield make
-    for one in made:
-        one.close()
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.stop.touch()
+        for cutter in self.cutters:
+            cutter.close()
+
+    def submit(self, command):
+        submit_when_possible(self.direct, self.jobs, command)
+
+    def is_cut_enough(self):
+        return all(c.cuts >= wanted for c, wanted in zip(self.cutters, self.wanted))
+
+    def disturb(self):
+        """Until the daemon was killed and each client cut off as often as it is to be."""
+        deadline = time.monotonic() + 300
+        kills = 0
+        while kills < KILLS or not self.is_cut_enough():
+            assert time.monotonic() < deadline, (kills, [cutter.cuts for cutter in self.cutters])
+            for thread in self.readers + self.followers:
+                assert thread.is_alive(), thread.failure
+            if len(self.jobs) < JOBS_MAX:
+                self.submit("true")
+            time.sleep(0.02)
+            if kills < KILLS and len(self.jobs) % 5 == 0:
+                kills += 1
+                self.daemon.kill()
+                self.daemon.start()
+        for cutter in self.cutters:
+            cutter.calm = True
+        self.stop.touch()
+
+    def check(self):
+        for number, reader in enumerate(self.readers):
+            check_events(reader, self.jobs, f"{number}th")
+        for follower in self.followers:
+            follower.join(60)
+            assert not follower.is_alive() and not follower.failure, follower.failure
+            assert follower.exit["returncode"] == 0
+            assert follower.digest.digest() == Path(f"{self.stop}.sum").read_bytes()
 
 
-def disturb(daemon, direct, jobs, cutters, kills, cuts):
-    """Runs jobs while the daemon is killed and connections are cut, at least so often."""
-    writer = submit_when_possible(daemon, direct, jobs, ["/usr/bin/python3", "-c", WRITER])
-    followers = [Follower(FluxRestfulClient(c.url, timeout=5), writer) for c in cutters]
-    for follower in followers:
-        follower.start()
-    deadline = time.monotonic() + 60
-    while (kills > 0 or sum(c.cuts for c in cutters) < cuts) and time.monotonic() < deadline:
-        if len(jobs) < JOBS_MAX:
-            submit_when_possible(daemon, direct, jobs, "true")
-        time.sleep(0.02)
-        if kills > 0 and len(jobs) % 5 == 0:
-            kills -= 1
-            daemon.kill()
-            daemon.start()
-    assert kills == 0
-    for cutter in cutters:
-        cutter.calm = True
-    return followers
-
-
-def check_output(followers):
-    for follower in followers:
-        follower.join(60)
-        assert not follower.is_alive() and not follower.failure, follower.failure
-        assert follower.exit["returncode"] == 0
-        assert follower.digest.digest() == hashlib.sha256(WRITTEN).digest()
-
-
-def test_cut_off_and_killed(make_daemon, cutter):
+def test_cut_off_and_killed(make_daemon, tmp_path, monkeypatch):
     """On the local engine: each event once and in order, each byte once."""
-    daemon = make_daemon().start()
-    cutters = [cutter(daemon, seed) for seed in range(3)]
-    direct = FluxRestfulClient(daemon.url, attempts=1)
-    since = direct.jobs()["cursor"]
-    readers = [Reader(FluxRestfulClient(c.url, timeout=5), since) for c in cutters]
-    for reader in readers:
-        reader.start()
-    jobs = []
-    followers = disturb(daemon, direct, jobs, cutters, kills=20, cuts=200)
-    for number, reader in enumerate(readers):
-        check_events(reader, jobs, f"{number}th")
-    assert readers[0].events == readers[1].events == readers[2].events
-    check_output(followers)
-    assert sum(c.cuts for c in cutters) >= 200
-    for one in cutters:
-        one.close()
+    with Rough(make_daemon().start(), 2, tmp_path, monkeypatch) as rough:
+        rough.disturb()
+        rough.check()
+        assert rough.readers[0].events == rough.readers[1].events
 
 
-def test_cut_off_and_killed_beside_flux(tmp_path, cutter):
-    """Beside Flux: each stored event at least once, and once where repeats are dropped."""
+def test_cut_off_and_killed_beside_flux(tmp_path, monkeypatch):
+    """Beside Flux: each stored event at least once, and once where repeats are dropped.
+
+    The output is cut less often, for each new stream of it asks Flux anew.
+    """
     skip_unless_possible("flux")
     instance = FluxInstance(tmp_path)
     daemon = Daemon(tmp_path / "daemon", "flux", instance=instance)
     try:
-        daemon.start()
-        cutters = [cutter(daemon, seed) for seed in range(2)]
-        direct = FluxRestfulClient(daemon.url, attempts=1)
-        since = direct.jobs()["cursor"]
-        readers = [Reader(FluxRestfulClient(c.url, timeout=5), since) for c in cutters]
-        for reader in readers:
-            reader.start()
-        jobs = []
-        followers = disturb(daemon, direct, jobs, cutters, kills=5, cuts=30)
-        for reader in readers:
-            check_events(reader, jobs, "flux")
-        check_output(followers)
-        for one in cutters:
-            one.close()
+        with Rough(daemon.start(), 1, tmp_path, monkeypatch, output_cuts=100) as rough:
+            rough.disturb()
+            rough.check()
     finally:
         daemon.finish()
         instance.stop()
