@@ -100,7 +100,11 @@ static void on_journal(void *arg, const struct fr_journal_entry *entry)
     struct fixture *f = arg;
     struct job_log *log = log_of(f, entry->id);
 
-    if (log->job->nevents == 0) {
+    if (entry->ended) {
+        fr_job_free(log->job);
+        log->job = fr_take(*entry->ended);
+        (void)snprintf(log->names, sizeof(log->names), "(whole) ");
+    } else if (log->job->nevents == 0) {
         assert_non_null(entry->jobspec);
         assert_null(entry->jobspec->environment);
     }

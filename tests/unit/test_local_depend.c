@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <sqlite3.h>
+
 #include "base/loop.h"
 #include "base/util.h"
 #include "local_fixture.h"
@@ -155,6 +157,24 @@ static void test_after_a_job_that_never_ran(void **state)
 }
 
 /* One that ended long ago counts, and so it does for a later daemon. */
+/* Lets ten thousand events lie between the newest job and all before it. */
+static void grow_old(const struct fixture *f)
+{
+    char path[160];
+    sqlite3 *handle;
+
+    (void)snprintf(path, sizeof(path), "%s/store.db", f->state);
+    assert_int_equal(sqlite3_open(path, &handle), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(handle,
+                                  "UPDATE events SET seq = seq + 20000 WHERE id ="
+                                  " (SELECT MAX(id) FROM jobs);"
+                                  "UPDATE records SET seq = seq + 20000 WHERE id ="
+                                  " (SELECT MAX(id) FROM jobs);",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_close(handle), SQLITE_OK);
+}
+
 static void test_after_a_job_of_old(void **state)
 {
     struct fixture *f = *state;
@@ -163,7 +183,9 @@ static void test_after_a_job_of_old(void **state)
 
     (void)fixture_finished(f, good);
     (void)fixture_finished(f, bad);
-    for (int i = 0; i < 2; i++) {
+    double began = fixture_find(f, bad)->job->t_run;
+
+    for (int i = 0; i < 3; i++) {
         struct fr_jobspec *spec = fixture_script("true");
 
         (void)after_job(after_job(spec, "afterok", good), "afternotok", bad);
@@ -176,8 +198,17 @@ static void test_after_a_job_of_old(void **state)
         check_refused(f, after_job(fixture_script("true"), "afterexcept", good),
                       FR_CODE_UNSATISFIABLE, "had no exception");
         fixture_close(f);
+        if (i == 1)
+            grow_old(f);
         fixture_open(f);
     }
+    /* In the last round they came as what has become of them, the newest with its events. */
+    assert_string_equal(fixture_find(f, good)->names, "(whole) ");
+    assert_string_equal(fixture_find(f, bad)->names, "(whole) ");
+    assert_int_equal(fixture_find(f, bad)->job->result, FR_RESULT_FAILED);
+    assert_int_equal(fixture_find(f, bad)->job->waitstatus, 256);
+    assert_true(fixture_find(f, bad)->job->t_run == began);
+    assert_non_null(strstr(fixture_find(f, f->jobs[f->njobs - 1].id)->names, "clean "));
 }
 
 static void test_refuses_what_it_cannot_read(void **state)
