@@ -9,11 +9,11 @@ until the daemon is ready again after a restart against a bare C reader of the j
 the broker idle and at full ingest. Each comparison is of the same run, in turn over several
 rounds. Fails if one of the ratios printed is not what it should be.
 
-The reads are counted by the clock. Ingest alone keeps two cores busy, whoever reads, so for the
-comparison the daemon has a core to itself and all else the other: the broker, what submits to it,
-and before these wrk. What is then left between idle and full ingest is what ingest costs those who
-read: the daemon's own work for it. Beside that stands, without a bound, what is read when all share
-the cores as the kernel likes.
+What ingest costs those who read is the daemon's own work for it. So what the thread that answers
+takes of a core at full ingest, nobody reading, has a bound. The clock can show the same only where
+the daemon, wrk, and the broker with its load have cores of their own: from four cores on reads at
+full ingest are compared with those at idle. On fewer, reader and broker compete for the cores, and
+what the clock says is printed without a bound.
 """
 
 import contextlib
@@ -32,6 +32,7 @@ from pathlib import Path
 ROUNDS = 7
 SECONDS = 3
 IN_FLIGHT = 500
+MOST_SHARE = 0.10  # of the answering thread, for full ingest
 JOBS = 5000
 LIST = 1000
 OLD_SERVER_LISTS = 6.4  # lists of 1,000 a second by the older Python server
@@ -157,10 +158,9 @@ class Instance:
 
     @contextlib.contextmanager
     def ingest(self, cores):
-        """Full ingest meanwhile. Last of all for a core: the broker sees to that it stays busy."""
+        """Full ingest meanwhile."""
         process = subprocess.Popen(
-            ["taskset", "-c", listed(cores), "nice", "-n", "19", str(self.bare), "submit",
-             "1000000", str(IN_FLIGHT)],
+            ["taskset", "-c", listed(cores), str(self.bare), "submit", "1000000", str(IN_FLIGHT)],
             env=self.env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
         )  # fmt: skip
         process.stdin.write(json.dumps(JOBSPEC).encode())
@@ -173,23 +173,17 @@ class Instance:
             process.wait()
 
     def part(self, apart):
-        """The daemon and the broker on a core each, or both on all."""
+        """The daemon on a core of its own and the broker on the third and all after it, or not."""
         broker = int(self.output("flux", "getattr", "broker.pid"))
-        for pid, cores in ((self.restd.pid, self.cores[:1]), (broker, self.cores[1:2])):
+        for pid, cores in ((self.restd.pid, self.cores[:1]), (broker, self.cores[2:])):
             for task in os.listdir(f"/proc/{pid}/task"):
                 with contextlib.suppress(ProcessLookupError):
                     os.sched_setaffinity(int(task), cores if apart else self.cores)
 
-    def yield_cores(self):
-        """The broker comes after all others from now on."""
-        broker = int(self.output("flux", "getattr", "broker.pid"))
-        for task in os.listdir(f"/proc/{broker}/task"):
-            with contextlib.suppress(ProcessLookupError):
-                os.setpriority(os.PRIO_PROCESS, int(task), 19)
-
-    def daemon_seconds(self):
-        """Processor time of the daemon."""
-        text = Path(f"/proc/{self.restd.pid}/stat").read_text()
+    def daemon_seconds(self, thread=False):
+        """Processor time of the daemon, or of the thread that answers."""
+        task = f"/task/{self.restd.pid}" if thread else ""
+        text = Path(f"/proc/{self.restd.pid}{task}/stat").read_text()
         user, system = text.rpartition(")")[2].split()[11:13]
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
@@ -270,29 +264,31 @@ def bench_bulk(one):
 
 
 def measure_ingest(one):
-    """Jobs a second when nobody reads, and what of a core the daemon takes for them."""
-    count, began, seconds = one.jobs(), time.monotonic(), one.daemon_seconds()
+    """Jobs a second when nobody reads; of a core, what the answering thread and the daemon take."""
+    count, began = one.jobs(), time.monotonic()
+    answering, all_of_it = one.daemon_seconds(thread=True), one.daemon_seconds()
     time.sleep(SECONDS)
     took = time.monotonic() - began
-    return (one.jobs() - count) / took, (one.daemon_seconds() - seconds) / took
+    answering, all_of_it = one.daemon_seconds(True) - answering, one.daemon_seconds() - all_of_it
+    return (one.jobs() - count) / took, answering / took, all_of_it / took
 
 
 def compare_reads(one, path):
-    """Reads a second, each core for its own: (at full ingest, idle) of each round; jobs ingested."""
-    ours, others = one.cores[:1], one.cores[1:2]
+    """Reads a second with the daemon on its own core: (at ingest, idle) of each round."""
+    ours, readers, others = one.cores[:1], one.cores[1:2], one.cores[2:]
     rows, ingested = [], []
     one.part(True)
     for _ in range(ROUNDS):
-        idle = one.wrk(path, 16, SECONDS, cores=others)
+        idle = one.wrk(path, 16, SECONDS, cores=readers)
         count, began = one.jobs(), time.monotonic()
         with one.ingest(others):
-            rows.append((one.wrk(path, 16, SECONDS, cores=others), idle))
+            rows.append((one.wrk(path, 16, SECONDS, cores=readers), idle))
             took = time.monotonic() - began
         one.settle()
         ingested.append((one.jobs() - count) / took)
     one.part(False)
-    print(f"\nthe daemon on core {listed(ours)}, wrk, the broker and its load on core "
-          f"{listed(others)}; meanwhile {statistics.median(ingested):.0f} jobs a second")  # fmt: skip
+    print(f"\nthe daemon on core {listed(ours)}, wrk on {listed(readers)}, the broker and its load "
+          f"on {listed(others)}; {statistics.median(ingested):.0f} jobs a second")  # fmt: skip
     return rows
 
 
@@ -301,15 +297,22 @@ def bench_reads(one, path, what, least):
     idle = [one.wrk(path, 16, SECONDS) for _ in range(ROUNDS)]
     requests = one.asked() - requests
     rate = statistics.median(idle)
-    rows = compare_reads(one, path)
-    good = tell(f"{what}: reads a second", "full ingest", "idle", rows, median_ratio(rows), 0.90,
-                "more")  # fmt: skip
+    good = True
+    if len(one.cores) >= 4:
+        rows = compare_reads(one, path)
+        good = tell(f"{what}: reads a second", "full ingest", "idle", rows, median_ratio(rows),
+                    0.90, "more")  # fmt: skip
+    else:
+        print(f"\n{what}: {len(one.cores)} cores are too few to compare by the clock")
     with one.ingest(one.cores):
-        jobs, share = measure_ingest(one)
+        jobs, share, daemon = measure_ingest(one)
         shared = one.wrk(path, 16, SECONDS)
     one.settle()
-    print(f"with all on {len(one.cores)} cores: {rate:.0f} reads a second idle, {shared:.0f} at full "
-          f"ingest; of {jobs:.0f} jobs a second the daemon alone takes {share:.1%} of a core")
+    print(f"with all on {len(one.cores)} cores: {rate:.0f} reads a second idle, {shared:.0f} at "
+          "full ingest")  # fmt: skip
+    print(f"of {jobs:.0f} jobs a second the thread that answers takes {share:.1%} of a core (at "
+          f"most {MOST_SHARE:.0%}), the daemon as a whole {daemon:.1%}")  # fmt: skip
+    good = good and share <= MOST_SHARE
     print(f"{requests} messages to the broker for {sum(idle) * SECONDS:.0f} reads")
     if least:
         print(f"at least {least:.0f} a second: {'yes' if rate >= least else 'NO'}")
@@ -340,14 +343,11 @@ def bench_restart(one):
 def bench(daemon, folder):
     one = Instance(daemon, folder)
     try:
-        if len(one.cores) < 2:
-            raise Failure("two cores are needed: one for the daemon and one for all else")
         one.output("flux", "queue", "stop", "--all")
         one.start()
         good = bench_submits(one)
         good = bench_bulk(one) and good
         good = bench_restart(one) and good
-        one.yield_cores()
         job = json.loads(one.ask("GET", "/v1/jobs?limit=1")[1])["jobs"][0]["jobid"]
         job = f"/v1/jobs/{job.replace('ƒ', 'f')}"
         good = bench_reads(one, job, "one job", None) and good
