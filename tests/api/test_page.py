@@ -48,7 +48,7 @@ def test_the_document_holds_no_script_of_its_own(page):
 
 def test_what_it_loads(local, page):
     names = re.findall(r'(?:href|src)="(/assets/[^"]+)"', page)
-    assert len(names) == 3
+    assert len(names) == len(set(names)) >= 3
     for name in names:
         reply = local.get(name, headers={"Accept-Encoding": "gzip"}, stream=True)
         assert reply.status_code == 200
