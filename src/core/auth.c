@@ -375,15 +375,15 @@ static int check_slowly(const struct fr_auth *auth, const char *header, struct f
 
 bool fr_auth_holds(struct fr_auth *auth, const struct fr_identity *who)
 {
-    const struct fr_token *tokens;
+    double now = fr_time_now();
     size_t count;
 
-    if (who->expires != 0 && fr_time_now() >= who->expires)
+    if (who->expires != 0 && now >= who->expires)
         return false;
     if (who->method != FR_BY_TOKEN)
         return true;
-    fr_tokens_look(auth->tokens);
-    tokens = fr_tokens_list(auth->tokens, &count);
+    fr_tokens_look(auth->tokens, now);
+    const struct fr_token *tokens = fr_tokens_list(auth->tokens, &count);
     /* Another of the same name ends at another time. */
     for (size_t i = 0; i < count; i++)
         if (strcmp(tokens[i].name, who->user + strlen("token:")) == 0)
@@ -391,14 +391,13 @@ bool fr_auth_holds(struct fr_auth *auth, const struct fr_identity *who)
     return false;
 }
 
-static double steady_now(void)
-{
-    return (double)uv_hrtime() / 1e9;
-}
+#define STEADY_NOW ((double)uv_hrtime() / 1e9)
 
 unsigned int fr_auth_wait(const struct fr_auth *auth, const struct fr_peer *peer)
 {
-    return auth->sign_ins ? fr_sign_ins_wait(auth->sign_ins, peer, steady_now()) : 0;
+    if (!auth->sign_ins || !fr_sign_ins_any(auth->sign_ins))
+        return 0;
+    return fr_sign_ins_wait(auth->sign_ins, peer, STEADY_NOW);
 }
 
 static int refuse_guesser(const struct fr_auth *auth, const struct fr_peer *peer,
@@ -418,7 +417,7 @@ static void note_failed(struct fr_auth *auth, const struct fr_peer *peer,
 
     memcpy(&number, sum, sizeof number);
     if (auth->sign_ins)
-        fr_sign_ins_note(auth->sign_ins, peer, number, steady_now());
+        fr_sign_ins_note(auth->sign_ins, peer, number, STEADY_NOW);
 }
 
 /*
@@ -432,19 +431,19 @@ static int check_authorization(struct fr_auth *auth, const struct fr_peer *peer,
 {
     unsigned char sum[MARK_BYTES];
     uint64_t version = 0;
+    double now = fr_time_now();
 
     if (refuse_guesser(auth, peer, err) < 0)
         return -EBUSY;
-
     if (auth->tokens) {
-        fr_tokens_look(auth->tokens);
+        fr_tokens_look(auth->tokens, now);
         version = fr_tokens_version(auth->tokens);
     }
     (void)crypto_shorthash_siphashx24(sum, (const unsigned char *)header, strlen(header),
                                       auth->mark_key);
     struct known *known = &auth->known[sum[0] & (KNOWN_SLOTS - 1)];
     if (sodium_memcmp(sum, known->sum, sizeof sum) == 0 && known->version == version &&
-        (known->who.expires == 0 || fr_time_now() < known->who.expires)) {
+        (known->who.expires == 0 || now < known->who.expires)) {
         *ret = known->who;
         return 0;
     }
@@ -543,8 +542,8 @@ int fr_auth_exchange(struct fr_auth *auth, const struct fr_peer *peer,
                             "a JWT, signed by HS256 with FLUX_SECRET_KEY, of user, pass (the "
                             "token) and scope \"token\"");
     }
-    _cleanup_(fr_cleanup_json) json_t *access = json_pack(
-        "{s:s, s:f, s:f}", "sub", user, "iat", now, "exp", now + auth->access_seconds);
+    _cleanup_(fr_cleanup_json) json_t *access =
+        json_pack("{s:s, s:I}", "sub", user, "exp", (json_int_t)(now + auth->access_seconds));
     if (access)
         fr_jwt_put(access, auth->access_key, sizeof auth->access_key, ret);
     if (!access || fr_buf_status(ret) < 0)

@@ -85,6 +85,11 @@ static double failed_by(const struct fr_sign_ins *sign_ins, const struct entry *
     return fmax(0, entry->failed - (now - entry->since) * sign_ins->limit / MINUTE);
 }
 
+bool fr_sign_ins_any(const struct fr_sign_ins *sign_ins)
+{
+    return sign_ins->last > -INFINITY;
+}
+
 unsigned int fr_sign_ins_wait(const struct fr_sign_ins *sign_ins, const struct fr_peer *peer,
                               double now)
 {

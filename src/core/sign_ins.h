@@ -10,6 +10,7 @@
 #ifndef FR_CORE_SIGN_INS_H
 #define FR_CORE_SIGN_INS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "http/message.h"
@@ -19,6 +20,9 @@ struct fr_sign_ins;
 /* limit: how many may fail in a minute; that many again for each minute since. 0 or -ENOMEM. */
 int fr_sign_ins_create(unsigned int limit, struct fr_sign_ins **ret);
 void fr_sign_ins_free(struct fr_sign_ins *sign_ins); /* NULL is allowed */
+
+/* Whether any has failed at all, which is worth asking before the clock is. */
+bool fr_sign_ins_any(const struct fr_sign_ins *sign_ins);
 
 /* For how many seconds the peer is not heard: 0 if it is. now: seconds of any steady clock. */
 unsigned int fr_sign_ins_wait(const struct fr_sign_ins *sign_ins, const struct fr_peer *peer,

@@ -270,10 +270,8 @@ static void add(struct change *change)
     start_next(tokens);
 }
 
-void fr_tokens_look(struct fr_tokens *tokens)
+void fr_tokens_look(struct fr_tokens *tokens, double now)
 {
-    double now = fr_time_now();
-
     /* A clock that was set back must not keep us from looking. */
     if (tokens->busy || (now >= tokens->looked && now < tokens->looked + LOOK_SECONDS))
         return;

@@ -54,8 +54,8 @@ const struct fr_token *fr_tokens_list(const struct fr_tokens *tokens, size_t *re
 /* Another number after every change: what was found out before may not hold any more. */
 uint64_t fr_tokens_version(const struct fr_tokens *tokens);
 
-/* Looks, off the loop, for changes by others; at most once a second. */
-void fr_tokens_look(struct fr_tokens *tokens);
+/* Looks, off the loop, for changes by others; at most once a second. now: of fr_time_now(). */
+void fr_tokens_look(struct fr_tokens *tokens, double now);
 
 /* Done (err NULL), and on disk; or not. text: a new token's, else NULL. */
 typedef void (*fr_tokens_f)(void *arg, const char *text, const struct fr_error *err);
