@@ -232,6 +232,16 @@ static void check_texts(const struct texts *texts, struct fr_problems *problems)
                     "until or q; state=active means all that have not ended");
 }
 
+/* What the query does not have came in the body. */
+static void point_into_body(const struct fr_req *req, struct fr_problems *problems)
+{
+    for (size_t i = 0; i < problems->count; i++) {
+        char *pointer = problems->items[i].pointer;
+        if (pointer && pointer[0] == '?' && !fr_req_query(req, pointer + 1))
+            pointer[0] = '/';
+    }
+}
+
 void fr_handle_cancel_many(struct fr_req *req)
 {
     _cleanup_(fr_cleanup_json) json_t *fields = NULL;
@@ -250,6 +260,7 @@ void fr_handle_cancel_many(struct fr_req *req)
     make_texts(&texts);
     check_texts(&texts, &problems);
     int rc = fr_filter_read(get, &texts, &filter, &problems);
+    point_into_body(req, &problems);
     if (rc < 0)
         fr_reply_no_memory(req);
     else if (problems.count || problems.left_out)
