@@ -196,3 +196,23 @@ def test_a_manager_that_cannot_be_told(tmp_path, path):
         manager.end()
     finally:
         manager.process.kill()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
+def test_another_user_at_passed_sockets(manager):
+    """Who is at the other end is asked of each connection, whoever made the listener."""
+    from test_auth import ASK, NOBODY, RUN_AWAY, run_as
+
+    with listen_tcp() as tcp:
+        port = tcp.getsockname()[1]
+        manager.start(sockets=[tcp])
+    wait_for("it is ready", lambda: "ready:" in manager.stderr())
+    assert run_as(NOBODY, ASK, port, "GET", "/v1/jobs", "", "").startswith("401 ")
+    run_as(NOBODY, RUN_AWAY, port, 30, "stolen")
+    with requests.Session() as session:
+        session.trust_env = False
+        url = f"http://127.0.0.1:{port}/v1/jobs"
+        made = session.post(url + "?wait=inactive", json={"command": "true", "name": "own"})
+        assert made.status_code == 200
+        assert [job["name"] for job in session.get(url).json()["jobs"]] == ["own"]
+    manager.end()
