@@ -69,11 +69,11 @@ def kinds(port):
     scoped = post(port, "/v1/tokens", {"name": "bench"})["token"]
     access = post(port, "/v1/token", authorization=f"Bearer {handshake()}")["access_token"]
     return {
-        "none": None,
-        "Basic": "Authorization: Basic " + base64.b64encode(f"{USER}:{TOKEN}".encode()).decode(),
-        "bearer": f"Authorization: Bearer {TOKEN}",
-        "scoped": f"Authorization: Bearer {scoped}",
-        "JWT": f"Authorization: Bearer {access}",
+        "none": [],
+        "Basic": ["Authorization: Basic " + base64.b64encode(f"{USER}:{TOKEN}".encode()).decode()],
+        "bearer": [f"Authorization: Bearer {TOKEN}"],
+        "scoped": [f"Authorization: Bearer {scoped}"],
+        "JWT": [f"Authorization: Bearer {access}"],
     }
 
 
