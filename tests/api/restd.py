@@ -74,6 +74,9 @@ def clean_environment(extra=None):
     private = ("FLUX_", "HOST", "PORT", "http_proxy", "HTTP_PROXY", "NOTIFY_", "LISTEN_")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(private)}
     kept["LC_ALL"] = "C.UTF-8"
+    if os.getuid() != 0 or "ASAN_OPTIONS" in os.environ:
+        # We look into the daemon's /proc, and the leak check starts a process that does.
+        kept["FLUX_RESTD_CONFINE"] = "false"
     kept.update(extra or {})
     return kept
 
@@ -243,9 +246,6 @@ class Daemon:
         if not os.access(binary(), os.X_OK):
             raise AssertionError(f"no daemon at {binary()}: build it, or set FLUX_RESTD")
         extra = dict(self.env)
-        if os.getuid() != 0 or "ASAN_OPTIONS" in os.environ:
-            # We look into its /proc, and the leak check starts a process that does.
-            extra.setdefault("FLUX_RESTD_CONFINE", "false")
         if self.instance:
             extra["FLUX_URI"] = self.instance.uri
         options = {}
