@@ -100,7 +100,7 @@ static bool reply_finished(struct fr_req *req, const struct fr_job *job, const c
     struct fr_reply *reply = fr_finished_find(finished, job, tag);
     if (!reply)
         reply = fr_finished_keep(finished, job, tag);
-    if (!reply || !fr_reply_fits(reply, req))
+    if (!reply)
         return false;
     fr_reply_give(reply, req);
     return true;

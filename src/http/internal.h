@@ -253,8 +253,8 @@ void fr_message_send(struct fr_req *req, unsigned int status, struct MHD_Respons
 void fr_req_wake(struct fr_req *req);
 void fr_req_free(struct fr_req *req);
 
-/* reply.c: the request that it was given to has ended. */
-void fr_reply_taken(struct fr_reply *reply);
+/* reply.c: the request that it was given to, by this response or none, has ended. */
+void fr_reply_taken(struct fr_reply *reply, struct MHD_Response *response);
 
 /* stream.c */
 /* The connection has ended: the stream is freed, its owner told if it had not let go. */

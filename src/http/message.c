@@ -320,7 +320,7 @@ void fr_req_free(struct fr_req *req)
     free_data(req);
     req->conn->server->reply_bytes -= req->held;
     if (req->reply)
-        fr_reply_taken(req->reply);
+        fr_reply_taken(req->reply, req->response);
     else if (req->response)
         MHD_destroy_response(req->response);
     fr_buf_done(&req->body);

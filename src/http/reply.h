@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-3.0-only
 /*
  * A reply that is given many times. Most of what a small reply costs beside the kernel's part
- * is the making of libmicrohttpd's response and its headers; here that is done once.
+ * is the making of its body and of libmicrohttpd's response with its headers; here that is done
+ * once.
  *
  * References are counted: who creates one holds one, and a request that is being answered with
  * it another. On the loop's thread.
@@ -24,12 +25,10 @@ void fr_reply_unref(struct fr_reply *reply); /* NULL is allowed */
 const char *fr_reply_etag(const struct fr_reply *reply);
 
 /*
- * Whether it can be given to this request as it is: not while it is on its way to another
- * client, nor if headers were set for this request.
+ * Answers with it. The body is never copied; the headers are made anew while the reply is on
+ * its way to another client, or if some were set for this request. The request is dead
+ * afterwards.
  */
-bool fr_reply_fits(const struct fr_reply *reply, const struct fr_req *req);
-
-/* Answers with a reply that fits. The request is dead afterwards. */
 void fr_reply_give(struct fr_reply *reply, struct fr_req *req);
 
 #endif
