@@ -49,8 +49,8 @@ static const char *const whole[] = {
     "{}",
     "[]",
     "[[],{},[{}]]",
-    "{\"id\":123,\"events\":[{\"timestamp\":1.5e9,\"name\":\"submit\",\"context\":{\"a\":[1]}},"
-    "{\"timestamp\":1,\"name\":\"clean\"}],\"R\":{\"x\":null}}",
+    ("{\"id\":123,\"events\":[{\"timestamp\":1.5e9,\"name\":\"submit\"},"
+     "{\"timestamp\":1,\"name\":\"clean\",\"context\":{\"a\":[1]}}],\"R\":{\"x\":null}}"),
     "{ \"a\" : \"}]\\\"{[\" , \"b\\\\\" : [ true , false , -1.5 ] }",
     "[\"\\\\\",\"\\\\\\\"\",\"\xc6\x92\"]",
 };
