@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-3.0-only
 // The page in a browser, against a daemon of its own. Run by tools/run-tests web.
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { closeBrowser, Daemon, openPage, picture, until, violations } from "./restd.mjs";
 
@@ -265,13 +265,16 @@ test("names and output are data, whatever they hold", async () => {
 });
 
 test("100 MB of output do not freeze the page, and what it keeps can be searched", async () => {
-    const id = await daemon.submit(["sh", "-c", "seq -f 'line %.0f of very many, with some more text to it' 2000000"]);
+    const flag = `${daemon.folder}/the-other-half`;
+    const lines = "seq -f 'line %.0f of very many, with some more text to it'";
+    const id = await daemon.submit(["sh", "-c", `${lines} 1000000; while [ ! -e ${flag} ]; do sleep 0.1; done; ${lines} 1000001 2000000`]);
     const page = await openPage(daemon);
     await inTime(page, `/jobs/${encodeURIComponent(id)}`);
     // While it comes, the page answers.
     await page.locator(".line").first().waitFor();
     await page.getByRole("button", { name: "Follow" }).click();
     await page.locator("[aria-pressed=false]", { hasText: "Follow" }).waitFor();
+    await writeFile(flag, "");
     await page.locator("[data-ended=true]").waitFor({ timeout: 240_000 });
     assert.match(await page.locator("[data-ended=true]").textContent(), /2,000,000 lines/);
     await page.getByText(/The first [0-9,]+ lines are not kept here/).waitFor();
