@@ -27,6 +27,11 @@ ENGINES = ("local", "flux")
 SANITIZERS = ("ERROR: AddressSanitizer", "runtime error:", "LeakSanitizer")
 F58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
+# A shell that started us in the background may have said to ignore Ctrl-C, and what we start would
+# inherit that.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 CODES = {
     "internal", "malformed", "invalid", "unknown-field", "unsatisfiable", "unauthorized",
     "forbidden", "host-not-served", "origin-refused", "not-found", "job-not-found",
