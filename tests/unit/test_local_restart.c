@@ -66,6 +66,38 @@ static void test_running_job_goes_on(void **state)
     assert_int_equal(fixture_lines(fixture_path(f, "ran")), 1);
 }
 
+static void on_done(void *arg, const struct fr_error *err)
+{
+    *(bool *)arg = err == NULL;
+}
+
+/*
+ * A job that came first and began last, on a core that a job after it has had: what is read
+ * back job by job leaves the core with who has it.
+ */
+static void test_cores_go_to_the_job_that_runs(void **state)
+{
+    struct fixture *f = *state;
+    struct answer held, a;
+    bool released = false;
+    uint64_t wide;
+
+    fixture_submit(f, fixture_script("exec sleep 600"), 0, &held);
+    WAIT(f, held.done && fixture_find(f, held.id));
+    wide = fixture_run(f, fixture_spec(2, 1, 0, "/tmp", (const char *[]){"true", NULL}));
+    (void)fixture_finished(f, wide);
+    f->engine->ops->urgency(f->engine, held.id, 16, on_done, &released);
+    WAIT(f, released && fixture_is(f, held.id, FR_STATE_RUN));
+    restart(f);
+    wide = fixture_run(f, fixture_spec(2, 1, 0, "/tmp", (const char *[]){"true", NULL}));
+    /* Acknowledged after what would have started it. */
+    fixture_submit(f, fixture_script("true"), 0, &a);
+    WAIT(f, a.done);
+    assert_true(fixture_is(f, wide, FR_STATE_SCHED));
+    fixture_cancel(f, held.id, &a);
+    assert_int_equal(fixture_finished(f, wide)->job->result, FR_RESULT_COMPLETED);
+}
+
 static void result_path(const struct fixture *f, uint64_t id, char *path, size_t size)
 {
     char folder[200];
@@ -495,6 +527,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         /* First, for it forks: the loop's worker threads must not be there yet. */
+        TEST(test_cores_go_to_the_job_that_runs),
         cmocka_unit_test(test_kill_campaign_with_shells),
         cmocka_unit_test(test_kill_campaign),
         TEST(test_running_job_goes_on),

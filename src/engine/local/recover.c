@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/util.h"
 #include "engine/local/local.h"
+#include "model/fluid.h"
 #include "model/job_record.h"
 
 #define SLICE_EVENTS 1000
@@ -245,7 +246,6 @@ static void on_alloc(struct fr_local_job *job, struct step *step)
         return;
     fr_run_hold(job, fr_take(step->cores), fr_take(step->gpus), step->event.timestamp);
     job->phase = FR_PHASE_ATTEND;
-    fr_resources_mark(job->engine->resources, job->cores, job->gpus, true);
 }
 
 static void on_start(struct fr_local_job *job, struct step *step)
@@ -287,10 +287,7 @@ static void on_jobspec_update(struct fr_local_job *job, struct step *step)
 
 static void on_clean(struct fr_local_job *job, struct step *step)
 {
-    struct fr_local *engine = job->engine;
-
-    fr_resources_mark(engine->resources, job->cores, job->gpus, false);
-    fr_jobs_end(&engine->jobs, step->id, job->outcome);
+    fr_jobs_end(&job->engine->jobs, step->id, job->outcome);
     fr_run_job_free(job);
 }
 
@@ -361,10 +358,14 @@ static int tell_ended(struct fr_local *engine, const struct step *step)
     return rc;
 }
 
-static int take_failed(struct slice *slice, int rc)
+static int take_failed(struct slice *slice, const struct step *step, int rc)
 {
+    char id[FR_FLUID_TEXT];
+
     return fr_error_set(&slice->error, -rc, FR_CODE_INTERNAL,
-                        "The job store cannot be taken up: %s.", strerror(-rc));
+                        "The job store cannot be taken up, at job %s: %s; flux-restd "
+                        "--check-store tells more.",
+                        fr_fluid_f58(step->id, id), strerror(-rc));
 }
 
 static int slice_take(struct slice *slice)
@@ -375,13 +376,13 @@ static int slice_take(struct slice *slice)
         int rc = tell_ended(slice->engine, &slice->steps[i]);
 
         if (rc < 0)
-            return take_failed(slice, rc);
+            return take_failed(slice, &slice->steps[i], rc);
     }
     for (size_t i = 0; !slice->ended && i < slice->count; i++) {
         int rc = apply(slice->engine, &slice->steps[i]);
 
         if (rc < 0)
-            return take_failed(slice, rc);
+            return take_failed(slice, &slice->steps[i], rc);
         if (i + 1 == slice->count || slice->steps[i + 1].id != slice->steps[from].id) {
             tell(slice->engine, slice, from, i + 1);
             from = i + 1;
@@ -412,6 +413,12 @@ static void take_up(struct fr_local *engine)
 {
     struct fr_local_job *job;
 
+    /*
+     * Not as the events came: job after job is read, and one whose events come later may have
+     * ended before the other was given the same cores.
+     */
+    TAILQ_FOREACH(job, &engine->holders, holder)
+    fr_resources_mark(engine->resources, job->cores, job->gpus, true);
     engine->caught_up = true;
     engine->sink.caught_up(engine->sink.arg);
     TAILQ_FOREACH(job, &engine->jobs.active, active)

@@ -196,6 +196,12 @@ static void on_committed(void *arg, int result)
     store->failures = result < 0 ? store->failures + 1 : 0;
     store->finishing = true; /* whatever is put from the callbacks waits for the kept ones */
     kept = batch_tell(store, result);
+    /* What waits may build on what has just been given up: it is not to be there without it. */
+    while (result < 0 && store->closing && store->queue) {
+        store->batch = fr_take(store->queue);
+        store->queue_end = &store->queue;
+        (void)batch_tell(store, result);
+    }
     store->finishing = false;
     if (kept) {
         queue_prepend(store, kept);

@@ -3,6 +3,7 @@
  * The record that is kept of a job that has ended, so that a start need not read its events.
  * Made out of what is stored, in the transaction that ends the job.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "base/util.h"
@@ -30,7 +31,8 @@ static json_t *column_json(sqlite3_stmt *stmt, int column)
     return text ? json_loads(text, 0, NULL) : NULL;
 }
 
-/* What cannot be read is left out, as it is when a start reads it. */
+/* Of a job that cannot be read, be it for want of memory, there is no record: its events count.
+ */
 static bool job_read(struct fr_db *db, uint64_t id, struct source *source)
 {
     bool good;
@@ -38,13 +40,13 @@ static bool job_read(struct fr_db *db, uint64_t id, struct source *source)
     (void)sqlite3_bind_int64(db->read_job, 1, (int64_t)id);
     good = sqlite3_step(db->read_job) == SQLITE_ROW;
     if (good) {
+        const bool has_R = sqlite3_column_type(db->read_job, 1) != SQLITE_NULL;
         json_t *json = column_json(db->read_job, 0);
         json_t *R = column_json(db->read_job, 1);
 
-        if (json)
-            source->rc = fr_jobspec_create(json, &source->jobspec, NULL);
-        if (R && source->rc == 0)
-            source->rc = fr_rset_parse(R, &source->rset, NULL);
+        source->rc = json ? fr_jobspec_create(json, &source->jobspec, NULL) : -EINVAL;
+        if (has_R && source->rc == 0)
+            source->rc = R ? fr_rset_parse(R, &source->rset, NULL) : -EINVAL;
         json_decref(R);
         (void)sqlite3_reset(db->read_job);
     }
