@@ -21,9 +21,9 @@ import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
+
+from common import Failure, argument, rss, run, two_cores
 
 ROUNDS = 7
 SECONDS = 3
@@ -36,10 +36,6 @@ LIMIT = 30  # seconds that anything awaited may take
 OWN_HEADERS = {"date", "server", "connection", "keep-alive", "content-length", "content-type"}
 # nginx takes no longer text in its configuration.
 LONGEST_TEXT = 4000
-
-
-class Failure(Exception):
-    """What the benchmark cannot go on without."""
 
 
 def free_port():
@@ -97,13 +93,6 @@ def restd_command(daemon, port, folder):
         "--no-access-log",
         "--log-level=warning",
     ]
-
-
-def clean_environment():
-    """No setting of the daemon comes from the caller's environment."""
-    for name in list(os.environ):
-        if name.startswith("FLUX_") or name in ("HOST", "PORT"):
-            del os.environ[name]
 
 
 def finished_job(port):
@@ -173,11 +162,6 @@ def measure(port, path, core, seconds, headers=()):
     return float(re.search(r"Requests/sec:\s*([\d.]+)", result.stdout).group(1))
 
 
-def rss(pid):
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return int(re.search(r"VmRSS:\s*(\d+) kB", status).group(1)) << 10
-
-
 def tell(title, ours, theirs):
     """Tells the rounds; the median of their ratios."""
     ratio = statistics.median(a / b for a, b in zip(ours, theirs))
@@ -204,9 +188,7 @@ def run_rounds(servers, core, header=None):
 
 
 def bench(daemon, folder):
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) < 2:
-        raise Failure("two cores are needed: one for a server and one for wrk")
+    cores = two_cores("one for a server and one for wrk")
     restd_port, nginx_port = free_port(), free_port()
     nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     if not nginx:
@@ -238,19 +220,5 @@ def bench(daemon, folder):
     return min(ratios) >= LEAST_RATIO and at_rest < MOST_RSS
 
 
-def main():
-    top = Path(__file__).resolve().parents[2]
-    daemon = Path(sys.argv[1] if len(sys.argv) > 1 else top / "build" / "flux-restd").resolve()
-    clean_environment()
-    with tempfile.TemporaryDirectory(prefix="flux-restd-bench-") as folder:
-        try:
-            good = bench(daemon, Path(folder))
-        except Failure as failure:
-            print(f"bench: {failure}", file=sys.stderr)
-            good = False
-    print("good" if good else "NOT GOOD")
-    return 0 if good else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(bench, argument(1, "build/flux-restd")))

@@ -19,19 +19,9 @@ import json
 import os
 import statistics
 import sys
-import tempfile
-from pathlib import Path
 
-from bench import (
-    LIMIT,
-    Failure,
-    clean_environment,
-    finished_job,
-    free_port,
-    measure,
-    restd_command,
-    server,
-)
+from bench import LIMIT, finished_job, free_port, measure, restd_command, server
+from common import Failure, argument, run, two_cores
 
 ROUNDS = 7
 SECONDS = 2
@@ -78,9 +68,7 @@ def kinds(port):
 
 
 def bench(daemon, folder):
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) < 2:
-        raise Failure("two cores are needed: one for the daemon and one for wrk")
+    cores = two_cores("one for the daemon and one for wrk")
     port = free_port()
     os.environ.update(FLUX_USER=USER, FLUX_TOKEN=TOKEN, FLUX_SECRET_KEY=KEY)
     command = restd_command(daemon, port, folder)
@@ -104,19 +92,5 @@ def bench(daemon, folder):
     return good
 
 
-def main():
-    top = Path(__file__).resolve().parents[2]
-    daemon = Path(sys.argv[1] if len(sys.argv) > 1 else top / "build" / "flux-restd").resolve()
-    clean_environment()
-    with tempfile.TemporaryDirectory(prefix="flux-restd-bench-") as folder:
-        try:
-            good = bench(daemon, Path(folder))
-        except Failure as failure:
-            print(f"credentials: {failure}", file=sys.stderr)
-            good = False
-    print("good" if good else "NOT GOOD")
-    return 0 if good else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(bench, argument(1, "build/flux-restd")))

@@ -12,22 +12,18 @@ be answered within 100 ms of its event.
 """
 
 import os
-import re
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from common import argument, rss
+
 READERS, RATE, SECONDS = 1000, 200, 10
 BACKLOG = 100_000
 WAITERS, IDS, WAITER_ROUNDS, MOST_WAKE_MS = 10_000, 50, 3, 100
 MOST_MS, MOST_BYTES, LEAST_RATE = 50, 32 << 10, 100e6
-
-
-def rss(pid):
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return int(re.search(r"VmRSS:\s*(\d+) kB", status).group(1)) << 10
 
 
 def cpu(pid):
@@ -83,9 +79,7 @@ def coming_back(port):
 
 
 def main():
-    top = Path(__file__).resolve().parents[2]
-    build = Path(sys.argv[1] if len(sys.argv) > 1 else top / "build").resolve()
-    folder = build / "tests" / "bench"
+    folder = argument(1, "build") / "tests" / "bench"
     cores = sorted(os.sched_getaffinity(0))
     command = ["taskset", "-c", str(cores[0]), str(folder / "events_source"), str(BACKLOG)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as source:

@@ -25,9 +25,10 @@ import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
+
+from common import Failure, argument, run
 
 ROUNDS = 7
 SECONDS = 3
@@ -50,10 +51,6 @@ JOBSPEC = {
 
 def listed(cores):
     return ",".join(str(core) for core in cores)
-
-
-class Failure(Exception):
-    """What the benchmark cannot go on without."""
 
 
 class Instance:
@@ -357,20 +354,5 @@ def bench(daemon, folder):
         one.end()
 
 
-def main():
-    top = Path(__file__).resolve().parents[2]
-    daemon = Path(sys.argv[1] if len(sys.argv) > 1 else top / "build" / "flux-restd").resolve()
-    for name in list(os.environ):
-        if name.startswith("FLUX_") or name in ("HOST", "PORT"):
-            del os.environ[name]
-    with tempfile.TemporaryDirectory(prefix="flux-restd-bench-") as folder:
-        try:
-            good = bench(daemon, Path(folder))
-        except Failure as failure:
-            print(f"bench: {failure}", file=sys.stderr)
-            good = False
-    print("good" if good else "NOT GOOD")
-    return 0 if good else 1
-
-
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(run(bench, argument(1, "build/flux-restd")))

@@ -13,16 +13,15 @@ than those of 16 clients.
 import contextlib
 import http.client
 import json
-import os
-import re
 import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from urllib.parse import urlencode
+
+from common import Failure, argument, run, start_local
 
 JOBS = 100000
 REPEATS = 30
@@ -51,28 +50,11 @@ OTHERS = (
 )
 
 
-class Failure(Exception):
-    """What the benchmark cannot go on without."""
-
-
 class Daemon:
     """The daemon on one core, and one connection to it."""
 
-    def __init__(self, binary, state, log):
-        self.log = log
-        with open(log, "wb") as out:
-            self.process = subprocess.Popen(
-                [str(binary), "--listen=127.0.0.1:0", "--engine=local", f"--state-dir={state}",
-                 "--no-access-log", "--keep-days=0"],
-                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-            )  # fmt: skip
-        deadline = time.monotonic() + LIMIT
-        while "ready:" not in (text := log.read_text(errors="replace")):
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                self.process.kill()
-                raise Failure(f"the daemon did not start: {text}")
-            time.sleep(0.02)
-        self.port = int(re.search(r"http://127\.0\.0\.1:(\d+)", text).group(1))
+    def __init__(self, binary, folder, name):
+        self.process, self.port = start_local(binary, folder, name, "--keep-days=0", limit=LIMIT)
         self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT)
 
     def end(self):
@@ -105,7 +87,7 @@ class Daemon:
 
 @contextlib.contextmanager
 def daemon(binary, folder, name):
-    one = Daemon(binary, folder / name, folder / f"{name}.log")
+    one = Daemon(binary, folder, name)
     try:
         yield one
     finally:
@@ -189,21 +171,5 @@ def bench(binary, build, folder):
     return bench_submits(binary, build, folder) and good
 
 
-def main():
-    top = Path(__file__).resolve().parents[2]
-    binary = Path(sys.argv[1] if len(sys.argv) > 1 else top / "build" / "flux-restd").resolve()
-    build = Path(sys.argv[2] if len(sys.argv) > 2 else top / "build").resolve()
-    for name in list(os.environ):
-        if name.startswith("FLUX_") or name in ("HOST", "PORT"):
-            del os.environ[name]
-    with tempfile.TemporaryDirectory(prefix="flux-restd-bench-") as folder:
-        try:
-            good = bench(binary, build, Path(folder))
-        except Failure as failure:
-            print(f"bench: {failure}", file=sys.stderr)
-            good = False
-    print("good" if good else "NOT GOOD")
-    return 0 if good else 1
-
-
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(run(bench, argument(1, "build/flux-restd"), argument(2, "build")))

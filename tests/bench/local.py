@@ -22,16 +22,15 @@ Fails if a median ratio or a limit is missed.
 import contextlib
 import json
 import os
-import re
 import shutil
 import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
-from pathlib import Path
+
+from common import Failure, argument, rss, run, start_local
 
 ROUNDS = 3
 SECONDS = 4
@@ -50,31 +49,14 @@ POLL = 0.05  # seconds; asking takes time from what is measured
 LIMIT = 120  # seconds that anything awaited may take
 
 
-class Failure(Exception):
-    """What the benchmark cannot go on without."""
-
-
 @contextlib.contextmanager
 def daemon(binary, folder, name, extra=None):
     """A daemon on a socket of its own; yields (process, port, seconds until ready)."""
-    state = folder / name
-    state.mkdir(mode=0o700, exist_ok=True)
-    log = folder / f"{name}.log"
     begin = time.monotonic()
-    with open(log, "wb") as out:
-        process = subprocess.Popen(
-            [str(binary), "--listen=127.0.0.1:0", "--engine=local", f"--state-dir={state}",
-             "--no-access-log"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=out,
-            env={**os.environ, **(extra or {})},
-        )  # fmt: skip
+    process, port = start_local(binary, folder, name, limit=LIMIT, env=extra)
+    ready = time.monotonic() - begin
     try:
-        while "ready:" not in (text := log.read_text(errors="replace")):
-            if process.poll() is not None or time.monotonic() > begin + LIMIT:
-                raise Failure(f"the daemon did not start: {text}")
-            time.sleep(0.005)
-        ready = time.monotonic() - begin
-        yield process, int(re.search(r"http://127\.0\.0\.1:(\d+)", text).group(1)), ready
+        yield process, port, ready
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(LIMIT)
@@ -142,21 +124,16 @@ def submits_round(binary, build, folder, turn, delay):
     return ours, number(build, "bare", "sync", SECONDS, file, extra=extra), syncs
 
 
-def rss(process):
-    status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
-    return int(re.search(r"VmRSS:\s*(\d+) kB", status).group(1)) << 10
-
-
 def restart(binary, build, folder):
     """(seconds until ready, bytes for each job)."""
     with daemon(binary, folder, "empty") as (process, _port, _ready):
-        empty = rss(process)
+        empty = rss(process.pid)
     state = folder / "full"
     state.mkdir(mode=0o700)
     command = [str(build / "tests" / "bench" / "fill_store"), str(state), str(ENDED)]
     subprocess.run(command, check=True, timeout=LIMIT)
     with daemon(binary, folder, "full") as (process, _port, ready):
-        return ready, (rss(process) - empty) / ENDED
+        return ready, (rss(process.pid) - empty) / ENDED
 
 
 def compare(title, unit, rounds, least):
@@ -192,21 +169,5 @@ def bench(binary, build, folder):
     return good and ready <= MOST_READY and size < MOST_BYTES
 
 
-def main():
-    top = Path(__file__).resolve().parents[2]
-    binary = Path(sys.argv[1] if len(sys.argv) > 1 else top / "build" / "flux-restd").resolve()
-    build = Path(sys.argv[2] if len(sys.argv) > 2 else top / "build").resolve()
-    for name in list(os.environ):
-        if name.startswith("FLUX_") or name in ("HOST", "PORT"):
-            del os.environ[name]
-    with tempfile.TemporaryDirectory(prefix="flux-restd-bench-") as folder:
-        try:
-            good = bench(binary, build, Path(folder))
-        except Failure as failure:
-            print(f"bench: {failure}", file=sys.stderr)
-            good = False
-    print("good" if good else "NOT GOOD")
-    return 0 if good else 1
-
-
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(run(bench, argument(1, "build/flux-restd"), argument(2, "build")))

@@ -23,12 +23,12 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from pathlib import Path
 
-from bench import LIMIT, Failure, clean_environment, free_port, measure, server
+from bench import LIMIT, free_port, measure, server
+from common import Failure, argument, run, two_cores
 
 ROUNDS = 3
 SECONDS = 3
@@ -44,7 +44,7 @@ def missing(what):
     print(f"left out: {what} is not installed")
 
 
-def run(*command, **options):
+def call(*command, **options):
     words = [str(word) for word in command]
     result = subprocess.run(
         words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT,
@@ -110,7 +110,7 @@ def wait_idle(url):
 
 def each(*command):
     """One process of the command for each job, one after the other."""
-    run("sh", "-c", f'for i in $(seq {JOBS}); do "$@" || exit 1; done', "sh", *command)
+    call("sh", "-c", f'for i in $(seq {JOBS}); do "$@" || exit 1; done', "sh", *command)
 
 
 def rate(submit, wait):
@@ -132,7 +132,7 @@ def rounds_of_ours(build, folder):
             url = f"http://127.0.0.1:{port}"
             os.environ["FLUX_RESTFUL_HOST"] = url
             one_each.append(rate(lambda: each(rest, "submit", "true"), lambda: wait_idle(url)))
-            one_for_all.append(rate(lambda: run(rest, "bulksubmit", lines), lambda: wait_idle(url)))
+            one_for_all.append(rate(lambda: call(rest, "bulksubmit", lines), lambda: wait_idle(url)))
     return one_each, one_for_all
 
 
@@ -144,17 +144,17 @@ def rounds_of_tsp(folder, cores):
 
     def wait():
         deadline = time.monotonic() + LIMIT
-        while run("tsp").count(" finished ") < JOBS:
+        while call("tsp").count(" finished ") < JOBS:
             if time.monotonic() > deadline:
                 raise Failure("task-spooler's jobs did not end")
             time.sleep(0.02)
 
     for _ in range(ROUNDS):
-        run("tsp", "-S", len(cores))
+        call("tsp", "-S", len(cores))
         try:
             rates.append(rate(lambda: each("tsp", "true"), wait))
         finally:
-            run("tsp", "-K")
+            call("tsp", "-K")
     return rates
 
 
@@ -170,8 +170,8 @@ def rounds_of_pueue(folder, cores):
             if time.monotonic() > deadline:
                 raise Failure("pueued does not answer")
             time.sleep(0.1)
-        run(*command, "parallel", len(cores))
-        return [rate(lambda: each(*command, "add", "--", "true"), lambda: run(*command, "wait"))
+        call(*command, "parallel", len(cores))
+        return [rate(lambda: each(*command, "add", "--", "true"), lambda: call(*command, "wait"))
                 for _ in range(ROUNDS)]  # fmt: skip
     finally:
         daemon.terminate()
@@ -190,25 +190,15 @@ def beside_queues(build, folder, cores):
         told("jobs, ours submitted by one process", "jobs/s", one_for_all, name, theirs)
 
 
-def main():
-    top = Path(__file__).resolve().parents[2]
-    build = Path(sys.argv[1] if len(sys.argv) > 1 else top / "build").resolve()
-    clean_environment()
-    cores = sorted(os.sched_getaffinity(0))
-    with tempfile.TemporaryDirectory(prefix="flux-restd-bench-") as folder:
-        try:
-            if len(cores) < 2:
-                raise Failure("two cores are needed: one for a server and one for wrk")
-            beside_slurmrestd(build, Path(folder), cores)
-            beside_queues(build, Path(folder), cores)
-        except Failure as failure:
-            print(f"peers: {failure}", file=sys.stderr)
-            return 1
+def bench(build, folder):
+    cores = two_cores("one for a server and one for wrk")
+    beside_slurmrestd(build, folder, cores)
+    beside_queues(build, folder, sorted(os.sched_getaffinity(0)))
     print(f"{'what':<38}{'unit':<12}{'flux-restd':>11}{'peer':>14}{'its':>9}{'ratio':>8}")
     for what, unit, ours, peer, theirs in ROWS:
         print(f"{what:<38}{unit:<12}{ours:>11.0f}{peer:>14}{theirs:>9.0f}{ours / theirs:>8.2f}")
-    return 0
+    return True
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(bench, argument(1, "build")))
