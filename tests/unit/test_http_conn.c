@@ -282,8 +282,10 @@ static void test_other_users_are_counted_alone(void **state)
     struct fr_server_limits limits = fix_limits;
     int end;
 
-    if (geteuid() != 0)
+    if (geteuid() != 0) {
+        print_message("only root can become another user\n");
         skip();
+    }
     limits.per_address = 3;
     struct http_fix *fix = fix_start(&limits, NULL);
     pid_t pid = hold_as_other_user(fix, 10, &end);
@@ -308,8 +310,10 @@ static void test_places_are_kept_for_the_owner(void **state)
     struct fr_server_limits limits = fix_limits;
     int end;
 
-    if (geteuid() != 0)
+    if (geteuid() != 0) {
+        print_message("only root can become another user\n");
         skip();
+    }
     limits.connections = 16;
     struct http_fix *fix = fix_start(&limits, NULL);
     pid_t pid = hold_as_other_user(fix, 40, &end);
