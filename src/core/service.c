@@ -148,7 +148,7 @@ static void tell_forgotten(struct fr_service *service, const struct fr_table *ol
             tell_purged(service, job->id);
 }
 
-static void on_caught_up(void *arg)
+static void on_caught_up(void *arg, uint64_t seq)
 {
     struct fr_service *service = arg;
     struct fr_table *old = service->table;
@@ -166,6 +166,8 @@ static void on_caught_up(void *arg)
     service->fresh = false;
     service->caught_up = fr_time_now();
     (void)name_instance(service);
+    if (seq > fr_hub_seq(service->hub))
+        fr_hub_pass(service->hub, seq);
     if (fresh) {
         fr_hub_settle(service->hub);
     } else {

@@ -49,8 +49,12 @@ struct fr_journal_entry {
 /* Where an engine's news go. Given to the engine's create function; must outlive it. */
 struct fr_engine_sink {
     void (*journal)(void *arg, const struct fr_journal_entry *entry);
-    /* The backlog is complete. Comes again after each back(). */
-    void (*caught_up)(void *arg);
+    /*
+     * The backlog is complete. Comes again after each back(). seq: the number of the latest
+     * event that the engine has given, 0 if it gives none; what was not told up to it is
+     * forgotten.
+     */
+    void (*caught_up)(void *arg, uint64_t seq);
     /* Jobs that the engine has forgotten, to be forgotten here too. */
     void (*purged)(void *arg, const uint64_t *ids, size_t count);
     /*

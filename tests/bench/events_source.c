@@ -158,7 +158,7 @@ int main(int argc, char **argv)
         fr_poll_create(&source.loop, STDIN_FILENO, on_input, &source, &source.input) < 0 ||
         fr_poll_set(source.input, UV_READABLE) < 0)
         return 2;
-    source.sink->caught_up(source.sink->arg);
+    source.sink->caught_up(source.sink->arg, 0);
     while (source.seq < backlog)
         publish(&source);
     printf("%s\n", strrchr(fr_server_address(source.server, 0), ':') + 1);

@@ -114,7 +114,7 @@ static void on_journal(void *arg, const struct fr_journal_entry *entry)
     }
 }
 
-static void on_caught_up(void *arg)
+static void on_caught_up(void *arg, uint64_t seq)
 {
     struct harness *h = arg;
 

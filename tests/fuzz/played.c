@@ -320,7 +320,7 @@ struct played *played_create(const struct fr_engine_sink *sink)
 void played_open(struct played *played)
 {
     add_given(played);
-    played->sink->caught_up(played->sink->arg);
+    played->sink->caught_up(played->sink->arg, 0);
 }
 
 void played_free(struct played *played)

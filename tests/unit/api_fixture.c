@@ -75,7 +75,7 @@ struct api_fix *api_start(void)
     assert_int_equal(fr_service_create(1 << 20, &hooks, &fix->service), 0);
     fr_service_set_engine(fix->service, &fix->engine);
     fix->sink = fr_service_sink(fix->service);
-    fix->sink->caught_up(fix->sink->arg);
+    fix->sink->caught_up(fix->sink->arg, 0);
     assert_int_equal(fr_auth_create(&(struct fr_auth_options){.open = true}, &fix->auth, &err),
                      0);
     const struct fr_api_options options = {.service = fix->service,

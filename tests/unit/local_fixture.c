@@ -112,7 +112,7 @@ static void on_journal(void *arg, const struct fr_journal_entry *entry)
         on_event(f, log, &entry->events[i], entry);
 }
 
-static void on_caught_up(void *arg)
+static void on_caught_up(void *arg, uint64_t seq)
 {
     ((struct fixture *)arg)->ncaught_up++;
 }

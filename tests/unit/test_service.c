@@ -120,7 +120,7 @@ static void test_ready_when_caught_up(void **state)
     tell(fixture, 1, 0, 4);
     assert_false(fr_service_is_ready(fixture->service));
     assert_null(find(fixture, 1)); /* half a picture is not shown */
-    fixture->sink->caught_up(fixture->sink->arg);
+    fixture->sink->caught_up(fixture->sink->arg, 0);
     assert_int_equal(fixture->ready, 1);
     assert_non_null(find(fixture, 1));
     assert_int_equal(fixture->news, 0); /* the backlog is no news */
@@ -153,7 +153,7 @@ static void test_ended_jobs(void **state)
         fr_job_free(job);
     }
     tell(fixture, 8, 0, 4);
-    fixture->sink->caught_up(fixture->sink->arg);
+    fixture->sink->caught_up(fixture->sink->arg, 0);
     assert_int_equal(fr_table_count(fr_service_table(fixture->service)), 2);
     assert_int_equal(find(fixture, 7)->changed_seq, 40);
     struct fr_table_walk walk =
@@ -166,6 +166,34 @@ static void test_ended_jobs(void **state)
     json_decref(fields);
 }
 
+/* The latest events are of jobs that the engine has forgotten: nothing before them can be read.
+ */
+static void test_the_latest_is_forgotten(void **state)
+{
+    static const struct fr_engine_ops numbered_ops = {
+        .name = "played", .instance = instance, .numbered = true};
+    static struct fr_engine numbered = {&numbered_ops};
+    struct fixture *fixture = *state;
+    const struct fr_hub *hub = fr_service_hub(fixture->service);
+    struct fr_event event = {
+        .timestamp = 1, .name = "submit", .context = "{\"urgency\":16,\"userid\":0}", .seq = 5};
+    struct fr_journal_entry entry = {.id = 1, .events = &event, .nevents = 1};
+    char before[FR_CURSOR_TEXT], after[FR_CURSOR_TEXT];
+    uint64_t position;
+
+    fr_service_set_engine(fixture->service, &numbered);
+    fixture->sink->journal(fixture->sink->arg, &entry);
+    fixture->sink->caught_up(fixture->sink->arg, 9);
+    assert_int_equal(fr_hub_seq(hub), 9);
+    fr_hub_cursor(hub, 5, before);
+    fr_hub_cursor(hub, 9, after);
+    event = (struct fr_event){.timestamp = 2, .name = "validate", .index = 1, .seq = 10};
+    fixture->sink->journal(fixture->sink->arg, &entry);
+    assert_int_equal(fr_hub_find(hub, before, &position, NULL), -ESTALE);
+    assert_int_equal(fr_hub_find(hub, after, &position, NULL), 0);
+    assert_int_equal(fr_hub_get(hub, position)->seq, 10);
+}
+
 static void test_jobs_stay_readable_while_the_engine_is_lost(void **state)
 {
     struct fixture *fixture = *state;
@@ -173,7 +201,7 @@ static void test_jobs_stay_readable_while_the_engine_is_lost(void **state)
 
     tell(fixture, 1, 0, 4);
     tell(fixture, 2, 0, 4);
-    sink->caught_up(sink->arg);
+    sink->caught_up(sink->arg, 0);
     sink->lost(sink->arg, "the broker is gone");
     assert_string_equal(fr_service_lost(fixture->service), "the broker is gone");
     /* The reason moves on with the engine's; the same one is told once. */
@@ -188,7 +216,7 @@ static void test_jobs_stay_readable_while_the_engine_is_lost(void **state)
     tell(fixture, 3, 0, 2);
     assert_non_null(find(fixture, 2)); /* until the new picture is whole */
     assert_null(find(fixture, 3));
-    sink->caught_up(sink->arg);
+    sink->caught_up(sink->arg, 0);
     assert_null(find(fixture, 2));
     assert_non_null(find(fixture, 3));
     assert_int_equal(find(fixture, 1)->state, FR_STATE_RUN);
@@ -208,7 +236,7 @@ static void test_silent_engine_resumes(void **state)
     const struct fr_engine_sink *sink = fixture->sink;
 
     tell(fixture, 1, 0, 4);
-    sink->caught_up(sink->arg);
+    sink->caught_up(sink->arg, 0);
     sink->lost(sink->arg, "not a word");
     assert_string_equal(fr_service_lost(fixture->service), "not a word");
     tell(fixture, 1, 4, 1); /* it was said before, and is heard now */
@@ -228,14 +256,14 @@ static void test_another_instance(void **state)
     struct fr_hub *hub = fr_service_hub(fixture->service);
 
     tell(fixture, 1, 0, 4);
-    sink->caught_up(sink->arg);
+    sink->caught_up(sink->arg, 0);
     assert_int_equal(fr_hub_end(hub) - fr_hub_first(hub), 4);
     sink->lost(sink->arg, "the broker is gone");
     instance_text = "second";
     sink->back(sink->arg);
     assert_int_equal(fixture->told[FR_NEWS_VOID], 1);
     tell(fixture, 1, 0, 5);
-    sink->caught_up(sink->arg);
+    sink->caught_up(sink->arg, 0);
     assert_int_equal(fixture->news, 0);
     assert_int_equal(fr_hub_end(hub) - fr_hub_first(hub), 5);
     assert_int_equal(find(fixture, 1)->state, FR_STATE_RUN);
@@ -255,7 +283,7 @@ static void test_a_backlog_that_breaks_off(void **state)
     sink->back(sink->arg);
     tell(fixture, 2, 0, 2);
     tell(fixture, 1, 0, 4);
-    sink->caught_up(sink->arg);
+    sink->caught_up(sink->arg, 0);
     assert_int_equal(fr_hub_end(hub) - fr_hub_first(hub), 6);
     assert_int_equal(fixture->news, 0);
 }
@@ -266,7 +294,7 @@ static void test_purged_jobs_leave(void **state)
     uint64_t ids[] = {1, 99};
 
     tell(fixture, 1, 0, 4);
-    fixture->sink->caught_up(fixture->sink->arg);
+    fixture->sink->caught_up(fixture->sink->arg, 0);
     fixture->sink->purged(fixture->sink->arg, ids, 2);
     assert_null(find(fixture, 1));
     assert_int_equal(fixture->told[FR_NEWS_PURGED], 2);
@@ -301,6 +329,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_ready_when_caught_up),
         TEST(test_ended_jobs),
+        TEST(test_the_latest_is_forgotten),
         TEST(test_jobs_stay_readable_while_the_engine_is_lost),
         TEST(test_silent_engine_resumes),
         TEST(test_another_instance),

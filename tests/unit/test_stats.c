@@ -49,7 +49,7 @@ static void test_other_news(void **state)
     fix->sink->purged(fix->sink->arg, &id, 1);
     fix->sink->lost(fix->sink->arg, "tests");
     fix->sink->back(fix->sink->arg);
-    fix->sink->caught_up(fix->sink->arg);
+    fix->sink->caught_up(fix->sink->arg, 0);
     assert_int_equal(fix->api->stats.events, before);
     api_end(fix);
 }

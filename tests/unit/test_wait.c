@@ -68,7 +68,7 @@ static void test_a_table_that_is_replaced(void **state)
     fix->sink->lost(fix->sink->arg, "tests");
     fix->sink->back(fix->sink->arg);
     api_add_job(fix, JOB, "job");
-    fix->sink->caught_up(fix->sink->arg);
+    fix->sink->caught_up(fix->sink->arg, 0);
     expect(client, 200);
     api_end(fix);
 }

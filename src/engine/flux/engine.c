@@ -122,7 +122,7 @@ static void on_news(struct fr_flux *flux, struct fr_flux_item *item)
             sink->journal(sink->arg, &e->entry);
         break;
     case FR_FLUX_CAUGHT_UP:
-        sink->caught_up(sink->arg);
+        sink->caught_up(sink->arg, 0);
         break;
     case FR_FLUX_PURGED:
         sink->purged(sink->arg, ((struct fr_flux_purged *)item)->ids,

@@ -420,7 +420,7 @@ static void take_up(struct fr_local *engine)
     TAILQ_FOREACH(job, &engine->holders, holder)
     fr_resources_mark(engine->resources, job->cores, job->gpus, true);
     engine->caught_up = true;
-    engine->sink.caught_up(engine->sink.arg);
+    engine->sink.caught_up(engine->sink.arg, fr_store_last_seq(engine->store));
     TAILQ_FOREACH(job, &engine->jobs.active, active)
     {
         if ((job->phase == FR_PHASE_DEPEND || job->phase == FR_PHASE_WAITING) && !outgrown(job))
