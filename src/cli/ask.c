@@ -11,10 +11,6 @@
 #include "cli/display.h"
 #include "cli/signals.h"
 
-#define TRIES 5         /* of a request that is safe to repeat */
-#define PATIENCE 60.0   /* seconds for a server that has answered before */
-#define PAUSE_FIRST 0.1 /* seconds before the second try; doubles from there */
-#define PAUSE_MAX 5.0   /* also of what the server asks for */
 #define PATH_MAX_BYTES 4096
 
 FR_DEFINE_CLEANUP(json_t *, json, json_decref);
@@ -197,14 +193,14 @@ static bool may_repeat(const struct fr_cli *cli, const struct fr_request *reques
     if (outcome == FR_ANSWERED)
         return tries < FR_ASK_TRIES && is_passing(reply);
     if (outcome == FR_NOT_THERE)
-        return fr_client_has_answered(cli->client) && fr_ask_now() - since < PATIENCE;
+        return fr_client_has_answered(cli->client) && fr_ask_now() - since < FR_ASK_PATIENCE;
     return outcome == FR_BROKEN_OFF && tries < FR_ASK_TRIES;
 }
 
 static enum fr_outcome ask_again(struct fr_cli *cli, const struct fr_request *request,
                                  struct fr_reply *reply, struct fr_error *err)
 {
-    double since = fr_ask_now(), pause = PAUSE_FIRST;
+    double since = fr_ask_now(), pause = FR_ASK_PAUSE_FIRST;
 
     for (int tries = 1;; tries++) {
         enum fr_outcome outcome = fr_client_ask(cli->client, request, reply, err);
@@ -214,8 +210,8 @@ static enum fr_outcome ask_again(struct fr_cli *cli, const struct fr_request *re
             return outcome;
         if (outcome == FR_ANSWERED && reply->retry_after > pause)
             pause = reply->retry_after;
-        if (pause > PAUSE_MAX)
-            pause = PAUSE_MAX;
+        if (pause > FR_ASK_PAUSE_MAX)
+            pause = FR_ASK_PAUSE_MAX;
         fr_reply_done(reply);
         if (!fr_signals_sleep(pause))
             return FR_INTERRUPTED;

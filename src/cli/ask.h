@@ -11,7 +11,10 @@
 
 #include "cli/run.h"
 
-#define FR_ASK_TRIES 6 /* of a request that is safe to repeat: some seconds */
+#define FR_ASK_TRIES 6         /* of a request that is safe to repeat: some seconds */
+#define FR_ASK_PATIENCE 60.0   /* seconds for a server that is away, a stream that stalls */
+#define FR_ASK_PAUSE_FIRST 0.1 /* seconds before the second try; doubles from there */
+#define FR_ASK_PAUSE_MAX 5.0   /* also of what the server asks for */
 
 /*
  * Asks. FR_EXIT_OK: the status is one of 2xx; else what went wrong was told (but for

@@ -8,10 +8,6 @@
 #include "cli/ask.h"
 #include "cli/signals.h"
 
-#define PAUSE_FIRST 0.1 /* seconds before the connection is made anew; doubles from there */
-#define PAUSE_MAX 5.0   /* also of what the server asks for */
-#define PATIENCE 60.0   /* seconds without anything that goes on */
-
 /* One stream over all its connections. */
 struct life {
     struct fr_stream *stream;
@@ -61,11 +57,11 @@ static bool pause_before_next(struct life *life, const struct fr_reply *reply)
 {
     double pause = life->pause;
 
-    if (fr_ask_now() - life->since > PATIENCE)
+    if (fr_ask_now() - life->since > FR_ASK_PATIENCE)
         return false;
     if (reply->retry_after > pause)
-        pause = reply->retry_after < PAUSE_MAX ? reply->retry_after : PAUSE_MAX;
-    life->pause = 2 * life->pause < PAUSE_MAX ? 2 * life->pause : PAUSE_MAX;
+        pause = reply->retry_after < FR_ASK_PAUSE_MAX ? reply->retry_after : FR_ASK_PAUSE_MAX;
+    life->pause = 2 * life->pause < FR_ASK_PAUSE_MAX ? 2 * life->pause : FR_ASK_PAUSE_MAX;
     return fr_signals_sleep(pause);
 }
 
@@ -127,9 +123,9 @@ static bool connect_once(struct life *life, int *ret)
     life->moved = false;
     life->failed = 0;
     enum fr_outcome outcome = fr_client_ask(stream->cli->client, &request, &reply, &err);
-    if (life->moved || (reply.status == 200 && fr_ask_now() - begun > PAUSE_MAX)) {
+    if (life->moved || (reply.status == 200 && fr_ask_now() - begun > FR_ASK_PAUSE_MAX)) {
         life->since = fr_ask_now();
-        life->pause = PAUSE_FIRST;
+        life->pause = FR_ASK_PAUSE_FIRST;
     }
     if (outcome == FR_STOPPED && life->failed) {
         fr_say("cannot keep an event: %s", strerror(-life->failed));
@@ -149,7 +145,7 @@ static bool connect_once(struct life *life, int *ret)
 
 int fr_stream_follow(struct fr_stream *stream)
 {
-    struct life life = {.stream = stream, .since = fr_ask_now(), .pause = PAUSE_FIRST};
+    struct life life = {.stream = stream, .since = fr_ask_now(), .pause = FR_ASK_PAUSE_FIRST};
     int code = FR_EXIT_FAILED;
 
     fr_sse_init(&life.sse);
