@@ -105,26 +105,47 @@ static void tell_errors(const struct fr_cli *cli, const char *message, const jso
         tell_one(cli, error, fr_say_more);
 }
 
+static bool is_code(const char *word, enum fr_code code)
+{
+    return word && strcmp(word, fr_code_word(code)) == 0;
+}
+
+static bool is_get(const struct fr_request *request)
+{
+    return strcmp(request->method, "GET") == 0;
+}
+
 static int exit_of(long status, const char *code)
 {
     if (status == 401 || status == 403)
         return FR_EXIT_CREDENTIALS;
-    if (code && strcmp(code, fr_code_word(FR_CODE_OUTCOME_UNKNOWN)) == 0)
+    if (is_code(code, FR_CODE_OUTCOME_UNKNOWN))
         return FR_EXIT_UNKNOWN;
     return FR_EXIT_FAILED;
 }
 
+/* NULL: it holds none. */
+static json_t *problem_of(const struct fr_reply *reply)
+{
+    return reply->body.len ? json_loadb(reply->body.data, reply->body.len, 0, NULL) : NULL;
+}
+
+/* With --json a person's program is told in the server's own words. */
+static void pass_words_on(const struct fr_cli *cli, const struct fr_reply *reply)
+{
+    if (cli->json && reply->body.len)
+        (void)fr_out_write(STDOUT_FILENO, reply->body.data, reply->body.len);
+}
+
 static int tell_refused(const struct fr_cli *cli, const struct fr_reply *reply)
 {
-    _cleanup_(fr_cleanup_json) json_t *problem =
-        reply->body.len ? json_loadb(reply->body.data, reply->body.len, 0, NULL) : NULL;
+    _cleanup_(fr_cleanup_json) json_t *problem = problem_of(reply);
     const char *detail = json_string_value(json_object_get(problem, "detail"));
     const char *message = json_string_value(json_object_get(problem, "Message"));
     const char *code = json_string_value(json_object_get(problem, "code"));
     const json_t *errors = json_object_get(problem, "errors");
 
-    if (cli->json && reply->body.len)
-        (void)fr_out_write(STDOUT_FILENO, reply->body.data, reply->body.len);
+    pass_words_on(cli, reply);
     if (json_array_size(errors) > 0) /* the detail is that of the first one */
         tell_errors(cli, message, errors);
     else if (detail || message)
@@ -150,10 +171,8 @@ static int tell_not_there(const struct fr_cli *cli, const struct fr_error *err)
 static int tell_broken_off(const struct fr_cli *cli, const struct fr_request *request,
                            const struct fr_error *err)
 {
-    bool is_get = strcmp(request->method, "GET") == 0;
-
     fr_say("the server at %s gave no whole answer: %s", fr_client_url(cli->client), err->text);
-    if (is_get)
+    if (is_get(request))
         return FR_EXIT_UNREACHABLE;
     fr_say_more("It is not known whether it was done: look before trying again.");
     return FR_EXIT_UNKNOWN;
@@ -169,45 +188,96 @@ static bool is_good(const struct fr_reply *reply)
 bool fr_ask_is_passing(long status, const char *code)
 {
     return status == 502 || status == 503 || status == 429 ||
-           (code && strcmp(code, fr_code_word(FR_CODE_KEY_IN_FLIGHT)) == 0);
+           is_code(code, FR_CODE_KEY_IN_FLIGHT);
 }
 
-static bool is_passing(const struct fr_reply *reply)
-{
-    _cleanup_(fr_cleanup_json) json_t *problem =
-        reply->body.len ? json_loadb(reply->body.data, reply->body.len, 0, NULL) : NULL;
+/* The tries of one request, as far as they tell what may come next. */
+struct tries {
+    int reached;          /* those that came to the server */
+    double since;         /* when one did last */
+    bool sent;            /* one may have been done: it was sent, and not answered for */
+    struct fr_error lost; /* what became of that one */
+};
 
-    return fr_ask_is_passing(reply->status,
-                             json_string_value(json_object_get(problem, "code")));
+static void note_try(struct tries *tries, enum fr_outcome outcome, const char *code,
+                     const struct fr_error *err)
+{
+    if (outcome == FR_NOT_THERE)
+        return;
+    tries->reached++;
+    tries->since = fr_ask_now();
+    if (outcome == FR_BROKEN_OFF) {
+        tries->sent = true;
+        tries->lost = *err;
+    } else if (is_code(code, FR_CODE_OUTCOME_UNKNOWN)) {
+        tries->sent = true;
+        (void)fr_error_set(&tries->lost, EIO, FR_CODE_OUTCOME_UNKNOWN,
+                           "its engine did not answer in time");
+    }
 }
 
 /* Whether another try is worth while, and safe. */
 static bool may_repeat(const struct fr_cli *cli, const struct fr_request *request,
-                       enum fr_outcome outcome, const struct fr_reply *reply, int tries,
-                       double since)
+                       enum fr_outcome outcome, const struct fr_reply *reply, const char *code,
+                       const struct tries *tries)
 {
-    bool safe = strcmp(request->method, "GET") == 0 || request->key || request->keys_inside;
+    bool safe = is_get(request) || request->key || request->keys_inside;
 
     if (!safe || reply->delivered)
         return false;
     if (outcome == FR_ANSWERED)
-        return tries < FR_ASK_TRIES && is_passing(reply);
+        return tries->reached < FR_ASK_TRIES && fr_ask_is_passing(reply->status, code);
     if (outcome == FR_NOT_THERE)
-        return fr_client_has_answered(cli->client) && fr_ask_now() - since < FR_ASK_PATIENCE;
-    return outcome == FR_BROKEN_OFF && tries < FR_ASK_TRIES;
+        return (fr_client_has_answered(cli->client) || tries->sent) &&
+               fr_ask_now() - tries->since < FR_ASK_PATIENCE;
+    return outcome == FR_BROKEN_OFF && tries->reached < FR_ASK_TRIES;
+}
+
+/*
+ * What a request comes to when it is given up: where one of its tries may have been done, and
+ * the last one says nothing of that, it is as if that one had been the last.
+ */
+static enum fr_outcome give_up(const struct fr_cli *cli, const struct fr_request *request,
+                               enum fr_outcome outcome, const struct fr_reply *reply,
+                               const json_t *problem, const struct tries *tries,
+                               struct fr_error *err)
+{
+    const char *code = json_string_value(json_object_get(problem, "code"));
+    const char *detail = json_string_value(json_object_get(problem, "detail"));
+    struct fr_error last = *err;
+
+    if (!tries->sent || is_get(request) || is_code(code, FR_CODE_OUTCOME_UNKNOWN))
+        return outcome;
+    if (outcome == FR_NOT_THERE) {
+        fr_error_set(err, EIO, FR_CODE_OUTCOME_UNKNOWN, "%.200s; then nobody answered: %.200s",
+                     tries->lost.text, last.text);
+        return FR_BROKEN_OFF;
+    }
+    if (outcome != FR_ANSWERED ||
+        !(reply->status >= 500 || fr_ask_is_passing(reply->status, code)))
+        return outcome;
+    pass_words_on(cli, reply);
+    fr_error_set(err, EIO, FR_CODE_OUTCOME_UNKNOWN, "%.200s; then it answered %ld: %.200s",
+                 tries->lost.text, reply->status, detail ? detail : "no reason given");
+    return FR_BROKEN_OFF;
 }
 
 static enum fr_outcome ask_again(struct fr_cli *cli, const struct fr_request *request,
                                  struct fr_reply *reply, struct fr_error *err)
 {
-    double since = fr_ask_now(), pause = FR_ASK_PAUSE_FIRST;
+    struct tries tries = {.since = fr_ask_now()};
+    double pause = FR_ASK_PAUSE_FIRST;
 
-    for (int tries = 1;; tries++) {
+    for (;;) {
         enum fr_outcome outcome = fr_client_ask(cli->client, request, reply, err);
         if (outcome == FR_ANSWERED && is_good(reply))
             return outcome;
-        if (!may_repeat(cli, request, outcome, reply, tries, since))
-            return outcome;
+        _cleanup_(fr_cleanup_json) json_t *problem =
+            outcome == FR_ANSWERED ? problem_of(reply) : NULL;
+        const char *code = json_string_value(json_object_get(problem, "code"));
+        note_try(&tries, outcome, code, err);
+        if (!may_repeat(cli, request, outcome, reply, code, &tries))
+            return give_up(cli, request, outcome, reply, problem, &tries, err);
         if (outcome == FR_ANSWERED && reply->retry_after > pause)
             pause = reply->retry_after;
         if (pause > FR_ASK_PAUSE_MAX)

@@ -3,8 +3,9 @@
  * Asking as a command does: again where that is safe, and with what went wrong told.
  *
  * Safe to repeat is a GET, and whatever carries an Idempotency-Key. A server that was not there
- * at the first question is told at once; one that has answered before is waited for, since a
- * daemon that is being started again is back in seconds.
+ * at the first question is told at once; one that has answered before, or took a request, is
+ * waited for, since a daemon that is being started again is back in seconds. What one try may
+ * have done is not known until another is answered for it, whatever became of the others.
  */
 #ifndef FR_CLI_ASK_H
 #define FR_CLI_ASK_H

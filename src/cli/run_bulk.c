@@ -249,7 +249,10 @@ static bool has_passing(const struct fr_reply *reply)
     return false;
 }
 
-/* Asks until no result is one that passes, or it has been tried often enough. */
+/*
+ * Asks until no result is one that passes, or it has been tried often enough. Once a try was
+ * answered some jobs may be there, whatever becomes of the next.
+ */
 static int ask_batch(struct bulk *bulk, const struct fr_request *request,
                      struct fr_reply *reply)
 {
@@ -257,8 +260,10 @@ static int ask_batch(struct bulk *bulk, const struct fr_request *request,
 
     for (int tries = 1;; tries++) {
         int code = fr_ask(bulk->cli, request, reply);
-        if (code != FR_EXIT_OK || tries == FR_ASK_TRIES || !has_passing(reply))
-            return code;
+        if (code != FR_EXIT_OK)
+            return tries == 1 || code == FR_EXIT_INTERRUPTED ? code : FR_EXIT_UNKNOWN;
+        if (tries == FR_ASK_TRIES || !has_passing(reply))
+            return FR_EXIT_OK;
         if (!fr_signals_sleep(pause))
             return FR_EXIT_INTERRUPTED;
         fr_reply_done(reply);

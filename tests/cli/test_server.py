@@ -8,6 +8,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 
 import pytest
 from conftest import Rest, client
@@ -109,11 +110,11 @@ class Odd:
     It keeps a connection after an answer that does not say "Connection: close".
     """
 
-    def __init__(self, *answers, context=None):
+    def __init__(self, *answers, context=None, port=0):
         self.answers = answers
         self.requests = []
         self.context = context
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(("127.0.0.1", port))
         scheme = "https" if context else "http"
         self.url = f"{scheme}://localhost:{self.listener.getsockname()[1]}"
         self.thread = threading.Thread(target=self.serve)
@@ -246,6 +247,54 @@ def test_a_submit_waits_for_its_own_first_try(rest):
     assert len(odd.requests) == 3
 
 
+def take_and_go(listener, process):
+    """Takes the request of a client, and is gone before it answers."""
+    sock, _ = listener.accept()
+    with sock:
+        sock.settimeout(LIMIT)
+        request = read_request(sock)
+        listener.close()
+        yield request
+    time.sleep(0.5)
+    assert process.poll() is None  # it waits
+
+
+@pytest.mark.parametrize("words", [["submit", "true"], ["bulksubmit", "jobs"]])
+def test_what_was_taken_is_not_told_as_not_done(rest, tmp_path, words):
+    (tmp_path / "jobs").write_text("true\n")
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    with rest.popen("--url", f"http://127.0.0.1:{port}", *words) as process:
+        requests = list(take_and_go(listener, process))
+        with Odd(problem(500, "internal"), port=port) as odd:
+            out, err = process.communicate(timeout=LIMIT)
+    assert (process.returncode, out) == (5, b""), err
+    assert b"not known whether it was done" in err and b"of internal" in err
+    assert b"no server answers" not in err
+    assert odd.requests == requests
+
+
+def test_a_submit_to_a_daemon_that_is_killed_meanwhile(rest, tmp_path):
+    """It took the request, and nobody heard so: the daemon that comes after it says so."""
+    daemon = Daemon(tmp_path / "daemon").start()
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    try:
+        with rest.popen("--url", f"http://127.0.0.1:{port}", "submit", "true") as process:
+            for request in take_and_go(listener, process):
+                with socket.create_connection(("127.0.0.1", daemon.port), LIMIT) as sock:
+                    sock.sendall(request)
+                    assert sock.recv(65536).startswith(b"HTTP/1.1 201")
+                daemon.kill()
+            daemon.listen = [f"127.0.0.1:{port}"]
+            daemon.start()
+            out, err = process.communicate(timeout=LIMIT)
+        assert (process.returncode, err) == (0, b"")
+        assert [job["jobid"] for job in daemon.jobs()] == [out.decode().strip()]
+    finally:
+        daemon.finish()
+
+
 def test_the_body_of_a_submit(rest, tmp_path):
     (tmp_path / "input").write_text("some text\n")
     words = ["-x", "-N2", "-o", "a.b=1", "-o", "c", "--requires=gpu", "--input=input",
@@ -358,6 +407,9 @@ def test_bulksubmit_again_where_that_helps(rest):
         assert rest("bulksubmit", "--url", odd.url, data="a\nb\n") == (0, "ƒ2\nƒ3\n", "")
     first, second = (body for _, _, body in (r.partition(b"\r\n\r\n") for r in odd.requests))
     assert first == second
+    with Odd(answer(200, passing), problem(500, "internal")) as odd:
+        status, _, err = rest("bulksubmit", "--url", odd.url, data="a\nb\n")
+    assert status == 5 and "or it is not known" in err
 
 
 def test_bulksubmit_of_a_file(rest, tmp_path):
