@@ -27,7 +27,6 @@ enum state {
 struct awaited {
     json_int_t id;
     enum state state;
-    bool is_bad;
     unsigned int seen; /* the list that had it last */
 };
 
@@ -76,7 +75,6 @@ static void count_told(struct wait *wait, struct awaited *awaited, bool is_bad)
     char note[64] = "";
 
     awaited->state = TOLD;
-    awaited->is_bad = is_bad;
     wait->told++;
     wait->bad += is_bad;
     if (wait->bad > 0)
@@ -103,11 +101,12 @@ static int take_job(struct wait *wait, struct awaited *awaited, const json_t *jo
 
 /* --- asking --- */
 
-static int ask_list(struct wait *wait, struct fr_buf *ids, json_t **ret)
+/* Asks for these jobs, with that added to the query. */
+static int ask_list(struct wait *wait, struct fr_buf *ids, const char *more, json_t **ret)
 {
     struct fr_buf path = FR_BUF_INIT(4 * IDS_MAX_BYTES);
 
-    fr_buf_puts(&path, "/v1/jobs?user=all&limit=1000");
+    fr_buf_printf(&path, "/v1/jobs?user=all&limit=1000%s", more);
     fr_filter_put(&path, "ids", ids->data);
     int code = fr_buf_status(&path) < 0 || fr_buf_status(ids) < 0
                    ? fr_ask_no_memory()
@@ -131,7 +130,7 @@ static int ask_for(struct wait *wait, struct awaited *const *jobs, size_t count)
     for (i = 0; i < count; i++)
         fr_buf_printf(&ids, "%s%lld", i ? "," : "", (long long)jobs[i]->id);
     wait->list++;
-    int code = ask_list(wait, &ids, &reply);
+    int code = ask_list(wait, &ids, "", &reply);
     fr_buf_done(&ids);
     json_array_foreach (json_object_get(reply, "jobs"), i, job) {
         struct awaited *awaited = find(wait, job);
@@ -192,7 +191,7 @@ static int list_slice(struct wait *wait, const char *const *words, size_t count)
 
     for (i = 0; i < count; i++)
         fr_buf_printf(&ids, "%s%s", i ? "," : "", words[i]);
-    int code = ask_list(wait, &ids, &reply);
+    int code = ask_list(wait, &ids, "&fields=id", &reply);
     fr_buf_done(&ids);
     jobs = json_object_get(reply, "jobs");
     if (code == FR_EXIT_OK && json_array_size(jobs) < count)
@@ -200,9 +199,8 @@ static int list_slice(struct wait *wait, const char *const *words, size_t count)
     json_array_foreach (jobs, i, job) {
         if (code != FR_EXIT_OK || i == count)
             break;
-        struct awaited *awaited = &wait->jobs[wait->count++];
-        *awaited = (struct awaited){.id = json_integer_value(json_object_get(job, "id"))};
-        code = take_job(wait, awaited, job);
+        wait->jobs[wait->count++] =
+            (struct awaited){.id = json_integer_value(json_object_get(job, "id"))};
     }
     return code;
 }
@@ -213,17 +211,14 @@ static void put_in_order(struct wait *wait)
     size_t count = 0;
 
     qsort(wait->jobs, wait->count, sizeof *wait->jobs, compare);
-    wait->told = wait->bad = 0;
     for (size_t i = 0; i < wait->count; i++) {
-        if (count > 0 && wait->jobs[count - 1].id == wait->jobs[i].id)
-            continue;
-        wait->jobs[count++] = wait->jobs[i];
-        wait->told += wait->jobs[i].state == TOLD;
-        wait->bad += wait->jobs[i].is_bad;
+        if (count == 0 || wait->jobs[count - 1].id != wait->jobs[i].id)
+            wait->jobs[count++] = wait->jobs[i];
     }
     wait->count = wait->total = count;
 }
 
+/* Which jobs there are first, however often they are named; then how they are. */
 static int list_all(struct wait *wait, const char *const *ids, size_t count)
 {
     int code = FR_EXIT_OK;
@@ -231,7 +226,7 @@ static int list_all(struct wait *wait, const char *const *ids, size_t count)
     for (size_t at = 0; at < count && code == FR_EXIT_OK; at += LIST_JOBS)
         code = list_slice(wait, ids + at, count - at < LIST_JOBS ? count - at : LIST_JOBS);
     put_in_order(wait);
-    return code;
+    return code == FR_EXIT_OK ? ask_for_all(wait, AWAITED) : code;
 }
 
 /* --- following --- */

@@ -169,6 +169,15 @@ def test_wait(rest, daemon, some):
         assert b"CANCELED" in process.stderr.read()
 
 
+def test_wait_tells_a_job_once(rest, daemon, some):
+    """Also one that is named twice, with more between than one list holds."""
+    words = [some["bad"], *[some["good"]] * 99, str(daemon.job(some["bad"])["id"])]
+    status, out, err = rest("wait", "--json", *words)
+    told = [json.loads(line)["jobid"] for line in out.splitlines()]
+    assert (status, sorted(told)) == (1, sorted([some["bad"], some["good"]]))
+    assert err.count("FAILED: exit code 3") == 1 and "1 of 2 jobs" in err
+
+
 def test_ctrl_c_ends_a_wait(rest, daemon):
     running = daemon.submit("sleep 1000")
     with rest.popen("wait", running) as process:
