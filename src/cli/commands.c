@@ -188,6 +188,10 @@ static const struct fr_option token_options[] = {
 
 static const struct fr_option stop_options[] = {
     {0, "keep-instance", NULL, "End the daemon alone, not the Flux instance.", FLAG},
+    {0, "drain", NULL, "When no job runs any more; nothing is submitted meanwhile.", FLAG},
+    {0, "cancel", NULL,
+     "When all jobs have ended, for which they are cancelled; nothing is submitted meanwhile.",
+     FLAG},
     END};
 
 const struct fr_command fr_commands[] = {
@@ -299,9 +303,10 @@ const struct fr_command fr_commands[] = {
      {NULL}, 0, 0, false, fr_run_info},
     {"stop", "", "Stop the server, and with Flux the instance.",
      "Stops the daemon. Beside Flux the instance ends too, and with it its jobs; jobs of the "
-     "local engine go on.",
+     "local engine go on. With --drain or --cancel it goes on until jobs have ended; 'flux-rest "
+     "stop' without them ends it at once all the same.",
      "flux-rest stop\n"
-     "flux-rest stop --keep-instance",
+     "flux-rest stop --keep-instance --drain",
      {stop_options}, 0, 0, false, fr_run_stop},
 };
 /* clang-format on */

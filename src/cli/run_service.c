@@ -2,6 +2,7 @@
 /* flux-rest info, stop, nodes and queues. */
 #include "cli/run.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -226,12 +227,16 @@ int fr_run_info(struct fr_cli *cli)
 int fr_run_stop(struct fr_cli *cli)
 {
     bool keep = fr_args_flag(cli->args, "keep-instance");
-    int code =
-        fr_ask_done(cli, &(struct fr_request){.method = "POST",
-                                              .path = keep ? "/v1/service/stop?instance=false"
-                                                           : "/v1/service/stop"});
+    bool drain = fr_args_flag(cli->args, "drain"), cancel = fr_args_flag(cli->args, "cancel");
+    char path[100];
 
+    snprintf(path, sizeof path, "/v1/service/stop?instance=%s%s%s", keep ? "false" : "true",
+             drain ? "&drain=true" : "", cancel ? "&cancel=true" : "");
+    int code = fr_ask_done(cli, &(struct fr_request){.method = "POST", .path = path});
     if (code == FR_EXIT_OK && !cli->json)
-        fr_say("the server at %s is stopping", fr_client_url(cli->client));
+        fr_say("the server at %s %s", fr_client_url(cli->client),
+               cancel  ? "stops when all jobs have ended, for which they are cancelled"
+               : drain ? "stops when no job runs any more"
+                       : "is stopping");
     return code;
 }

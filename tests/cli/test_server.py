@@ -370,6 +370,32 @@ def test_stop(tmp_path):
     assert rest("info")[0] == 3
 
 
+def test_stop_when_jobs_have_ended(tmp_path):
+    one = Daemon(tmp_path).start()
+    try:
+        rest = Rest(one.url, tmp_path)
+        running, held = one.submit("sleep 600"), one.submit("true", urgency=0)
+        one.wait_state(running, "RUN")
+        status, out, err = rest("stop", "--drain")
+        assert (status, out) == (0, "") and "stops when no job runs any more" in err
+        assert one.job(running)["state"] == "RUN"
+        status, _, err = rest("stop", "--cancel", "--keep-instance")
+        assert status == 0 and "stops when all jobs have ended" in err
+        one.wait_for_end()
+        one.start()
+        for jobid in (running, held):
+            assert one.job(jobid)["exception"]["note"] == "the service is stopping"
+    finally:
+        one.finish()
+
+
+def test_stop_says_which_way(rest):
+    with Odd(answer(200, "{}")) as odd:
+        rest.ok("stop", "--url", odd.url, "--keep-instance", "--drain", "--cancel")
+    line = odd.requests[0].split(b"\r\n")[0]
+    assert line == b"POST /v1/service/stop?instance=false&drain=true&cancel=true HTTP/1.1"
+
+
 # The answer to a bulk submit: a line for each job, in order.
 
 LINES = answer(
