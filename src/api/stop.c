@@ -19,6 +19,8 @@
 /* How often it is looked whether jobs have ended, and jobs cancelled each time. */
 #define LOOK_MS 50
 #define SLICE 200
+/* After so many looks with nothing to cancel, what did not take is cancelled again: 3 s. */
+#define AGAIN_LOOKS 60
 
 FR_DEFINE_CLEANUP(json_t *, json, json_decref);
 
@@ -28,9 +30,10 @@ struct fr_winding_down {
     bool with_instance;
     int states; /* none may be in one of these */
     bool cancel;
-    uint64_t newest; /* of the jobs that were ever noted; 0: none was */
+    uint64_t newest; /* of the jobs that were noted; 0: none was, or all are to be again */
     uint64_t *ids;   /* to be cancelled; owned */
     size_t count, cap, next;
+    unsigned int idle; /* looks since the last of them */
 };
 
 struct wanted {
@@ -46,14 +49,15 @@ void fr_winding_down_free(struct fr_winding_down *down)
     free(down);
 }
 
-/* What it says does not matter: whether the job has ended is seen in the table. */
+/* What it says does not matter: what became of the job is seen in the table. */
 static void on_cancelled(void *arg, const struct fr_error *err)
 {
 }
 
 /*
- * Notes the jobs that are to be cancelled: those that have not ended and are newer than all
- * that were noted before, for some may have been on their way to the engine then.
+ * Notes the jobs that are to be cancelled: those that go on, which one with a grave exception
+ * does not, and are newer than all that were noted before, for some may have been on their way
+ * to the engine then.
  */
 static int note_active(struct fr_winding_down *down)
 {
@@ -64,7 +68,7 @@ static int note_active(struct fr_winding_down *down)
 
     down->count = down->next = 0;
     while ((job = fr_table_next(&walk))) {
-        if (job->id <= down->newest)
+        if (job->id <= down->newest || job->exception_severity == 0)
             continue;
         if (down->count == down->cap) {
             size_t cap = down->cap ? 2 * down->cap : 256;
@@ -79,6 +83,20 @@ static int note_active(struct fr_winding_down *down)
     }
     down->newest = newest;
     return 0;
+}
+
+/*
+ * Once a while all are noted again that go on: an engine that is slow may have taken no cancel,
+ * and a job may have come late with an id that is not the newest.
+ */
+static int note_next(struct fr_winding_down *down)
+{
+    if (++down->idle > AGAIN_LOOKS)
+        down->newest = down->idle = 0;
+    int r = note_active(down);
+    if (down->count > 0)
+        down->idle = 0;
+    return r;
 }
 
 static bool is_over(const struct fr_winding_down *down)
@@ -100,7 +118,7 @@ static void look(void *arg)
     /* While a lost engine's jobs are read again the table is the old one. */
     if (fr_service_is_loading(down->service) || fr_service_lost(down->service))
         return;
-    if (down->cancel && down->next == down->count && note_active(down) < 0)
+    if (down->cancel && down->next == down->count && note_next(down) < 0)
         return; /* tried again at the next look */
     for (size_t n = 0; n < SLICE && down->next < down->count; n++)
         engine->ops->cancel(engine, down->ids[down->next++], "the service is stopping",
