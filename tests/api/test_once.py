@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from breaker import Breaker
+from cutter import Cutter
 from restd import Daemon, FluxInstance, skip_unless_possible, wait_for
 
 JOBS = 5000
@@ -102,9 +102,9 @@ def instance(engine, tmp_path):
 def test_each_job_once(engine, instance, tmp_path):
     skip_unless_possible(engine)
     daemon = Daemon(tmp_path / "daemon", engine, instance=instance).start()
-    breaker = Breaker(daemon.port, seed=1)
+    cutter = Cutter(daemon, sizes=(1, 200, 400, 2000), silence=None, replies=0.3, requests=0.1)
     try:
-        crowd = Crowd(breaker.port)
+        crowd = Crowd(cutter.port)
         for kill in range(1, KILLS + 1):
             enough = kill * JOBS // (KILLS + 1)
             wait_for(f"{enough} jobs are told",
@@ -112,7 +112,7 @@ def test_each_job_once(engine, instance, tmp_path):
             daemon.kill()
             daemon.start()
         crowd.join()
-        assert breaker.cut_replies > 50 and breaker.cut_requests > 10 and crowd.lost > 50
+        assert cutter.cut_replies > 50 and cutter.cut_requests > 10 and crowd.lost > 50
         jobs = daemon.jobs(limit=10000, fields="id,name")
         assert len(jobs) == JOBS
         assert {job["name"]: {job["id"]} for job in jobs} == crowd.told
@@ -120,5 +120,5 @@ def test_each_job_once(engine, instance, tmp_path):
         assert reply.status_code == 200, reply.text
         wait_for("all have ended", lambda: not daemon.jobs(state="active", limit=1), LIMIT)
     finally:
-        breaker.close()
+        cutter.close()
         daemon.finish()
