@@ -110,6 +110,11 @@ static bool is_code(const char *word, enum fr_code code)
     return word && strcmp(word, fr_code_word(code)) == 0;
 }
 
+bool fr_ask_is_unknown(const char *code)
+{
+    return is_code(code, FR_CODE_OUTCOME_UNKNOWN);
+}
+
 static bool is_get(const struct fr_request *request)
 {
     return strcmp(request->method, "GET") == 0;
@@ -119,7 +124,7 @@ static int exit_of(long status, const char *code)
 {
     if (status == 401 || status == 403)
         return FR_EXIT_CREDENTIALS;
-    if (is_code(code, FR_CODE_OUTCOME_UNKNOWN))
+    if (fr_ask_is_unknown(code))
         return FR_EXIT_UNKNOWN;
     return FR_EXIT_FAILED;
 }
@@ -209,7 +214,7 @@ static void note_try(struct tries *tries, enum fr_outcome outcome, const char *c
     if (outcome == FR_BROKEN_OFF) {
         tries->sent = true;
         tries->lost = *err;
-    } else if (is_code(code, FR_CODE_OUTCOME_UNKNOWN)) {
+    } else if (fr_ask_is_unknown(code)) {
         tries->sent = true;
         (void)fr_error_set(&tries->lost, EIO, FR_CODE_OUTCOME_UNKNOWN,
                            "its engine did not answer in time");
@@ -246,7 +251,7 @@ static enum fr_outcome give_up(const struct fr_cli *cli, const struct fr_request
     const char *detail = json_string_value(json_object_get(problem, "detail"));
     struct fr_error last = *err;
 
-    if (!tries->sent || is_get(request) || is_code(code, FR_CODE_OUTCOME_UNKNOWN))
+    if (!tries->sent || is_get(request) || fr_ask_is_unknown(code))
         return outcome;
     if (outcome == FR_NOT_THERE) {
         fr_error_set(err, EIO, FR_CODE_OUTCOME_UNKNOWN, "%.200s; then nobody answered: %.200s",

@@ -48,6 +48,9 @@ int fr_ask_parse(const struct fr_reply *reply, json_t **ret);
  */
 bool fr_ask_is_passing(long status, const char *code);
 
+/* Whether that is the code of what may have been done or not. */
+bool fr_ask_is_unknown(const char *code);
+
 /* Seconds of a clock that is never set. */
 double fr_ask_now(void);
 

@@ -43,7 +43,7 @@ struct bulk {
     size_t lines[BATCH_JOBS]; /* their numbers in the file */
     size_t count;
     size_t answered; /* of the batch */
-    size_t submitted, refused;
+    size_t submitted, refused, unknown;
     char **ids; /* with --wait */
     size_t nids;
 };
@@ -138,7 +138,7 @@ static void show_progress(struct bulk *bulk)
     if (bulk->refused > 0)
         snprintf(note, sizeof note, "%zu refused", bulk->refused);
     /* How many lines there are is known at the end alone: bytes tell how far we are. */
-    size_t done = bulk->submitted + bulk->refused;
+    size_t done = bulk->submitted + bulk->refused + bulk->unknown;
     size_t total = bulk->size > 0 && bulk->read > 0 && bulk->read <= bulk->size
                        ? (size_t)((double)done * (double)bulk->size / (double)bulk->read)
                        : 0;
@@ -182,7 +182,10 @@ static void tell_refused(struct bulk *bulk, size_t line, const json_t *result)
     const char *detail = json_string_value(json_object_get(result, "detail"));
     size_t i;
 
-    bulk->refused++;
+    if (fr_ask_is_unknown(json_string_value(json_object_get(result, "code"))))
+        bulk->unknown++;
+    else
+        bulk->refused++;
     if (json_array_size(errors) == 0)
         (void)tell_line(bulk, line, detail ? detail : "refused");
     json_array_foreach (errors, i, error) {
@@ -344,15 +347,18 @@ static int open_file(struct bulk *bulk)
 static int finish(struct bulk *bulk, int code)
 {
     bool dry = fr_args_flag(bulk->cli->args, "dry-run");
+    bool whole = code == FR_EXIT_OK || code == FR_EXIT_FAILED;
 
     fr_progress_clear();
-    if (code == FR_EXIT_OK && bulk->refused > 0)
+    if (code == FR_EXIT_OK && bulk->unknown > 0)
+        code = FR_EXIT_UNKNOWN;
+    else if (code == FR_EXIT_OK && bulk->refused > 0)
         code = FR_EXIT_FAILED;
     if (code != FR_EXIT_OK)
         fr_say("%zu job%s %s, %zu refused%s", bulk->submitted, bulk->submitted == 1 ? "" : "s",
                dry ? "could run" : "submitted", bulk->refused,
                code == FR_EXIT_FAILED ? "" : "; the rest was not, or it is not known");
-    if (bulk->nids > 0 && (code == FR_EXIT_OK || code == FR_EXIT_FAILED)) {
+    if (bulk->nids > 0 && whole) {
         int waited = fr_wait_for(bulk->cli, (const char *const *)bulk->ids, bulk->nids, false);
         if (code == FR_EXIT_OK)
             code = waited;

@@ -438,6 +438,16 @@ def test_bulksubmit_again_where_that_helps(rest):
     assert status == 5 and "or it is not known" in err
 
 
+def test_bulksubmit_of_a_job_that_may_be_there(rest):
+    # With 503 it would be tried for some seconds first.
+    line = {"status": 500, "code": "outcome-unknown", "detail": "Flux is slow"}
+    body = '{"status": 201, "id": 1, "jobid": "\\u01922"}\n' + json.dumps(line) + "\n"
+    with Odd(answer(200, body)) as odd:
+        status, out, err = rest("bulksubmit", "--url", odd.url, data="a\nb\n")
+    assert (status, out) == (5, "ƒ2\n")
+    assert "line 2: Flux is slow" in err and "1 job submitted, 0 refused; the rest" in err
+
+
 def test_bulksubmit_of_a_file(rest, tmp_path):
     (tmp_path / "jobs").write_text("{not json\n\0\nok\n")
     body = '{"status": 201, "id": 1, "jobid": "\\u01922"}\n'
