@@ -257,7 +257,8 @@ static const char *over_limit(const struct fr_server *server, const struct conn 
     const struct conn *conn;
     unsigned int same = 0;
 
-    if (server->n_conns >= most)
+    /* The sockets that TLS is taken off may outlive their connections: they are counted too. */
+    if (server->n_conns >= most || (one->peer.is_tls && server->n_secured > most))
         return "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n"
                "Content-Type: text/plain\r\nContent-Length: 22\r\n\r\nToo many connections.\n";
     LIST_FOREACH(conn, &server->conns, link)

@@ -7,17 +7,14 @@
  *
  * Deadlines and limits are those of the inner connection: it exists from the start, so that a
  * handshake counts as a request that has not arrived. When it ends, what it left is sent, for
- * as long as the client takes it.
+ * as long as the client takes it. A client that takes nothing is watched here: what waits for
+ * it keeps us from seeing that the inner connection has ended.
  */
 #include "http/internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/un.h>
 #include <unistd.h>
-
-#include "base/util.h"
 
 /* A record's greatest length; and how many are passed on before others get their turn. */
 enum { RECORD = 16384, ROUNDS = 4 };
@@ -39,7 +36,7 @@ struct secure {
     bool inner_done;  /* the connection sends no more */
     bool failed;
     int outer_wants, inner_wants; /* events to wait for */
-    uint64_t progress;            /* uv_now() when bytes were taken last */
+    uint64_t progress;            /* uv_now() when bytes for the client came or went last */
     struct pipe in, out;
 };
 
@@ -147,6 +144,7 @@ static bool take_from_inner(struct secure *secure)
     if (n > 0) {
         out->at = 0;
         out->len = (size_t)n;
+        secure->progress = uv_now(secure->server->loop);
         return true;
     }
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -291,7 +289,7 @@ void fr_secure_tick(struct fr_server *server)
 
     for (struct secure *secure = next; secure; secure = next) {
         next = LIST_NEXT(secure, link);
-        if (!secure->inner_done || uv_now(server->loop) - secure->progress < patience)
+        if (secure->out.len == 0 || uv_now(server->loop) - secure->progress < patience)
             continue;
         secure->failed = true;
         end(secure);

@@ -191,6 +191,62 @@ def test_handshakes_that_do_not_go_on(secure, pair):
     wait_for("they are forgotten", lambda: secure.fds() <= before + 1)
 
 
+def ask(daemon, cacert):
+    """The reply; nothing if the connection is cut before there is one."""
+    try:
+        with handshake(daemon, client_context(cacert)) as sock:
+            sock.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            return read_to_end(sock)
+    except OSError:
+        return b""
+
+
+class Deaf:
+    """A client that asks for something, many times at once, and never reads."""
+
+    def __init__(self, daemon, cacert, count):
+        raw = socket.socket()
+        raw.settimeout(30)
+        # So that the daemon's socket has little room for what is not read.
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+        raw.connect(("127.0.0.1", daemon.port))
+        self.sock = client_context(cacert).wrap_socket(raw, server_hostname="localhost")
+        self.sock.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * count)
+
+
+def test_clients_that_never_read(make_daemon, pair):
+    """They are cut once nothing has gone for --reply-seconds."""
+    daemon = make_daemon(args=[*tls_args(pair), "--reply-seconds=2", "--idle-seconds=2"],
+                         cacert=str(pair[0])).start()  # fmt: skip
+    before = daemon.fds()
+    clients = [Deaf(daemon, pair[0], 200) for _ in range(10)]
+    try:
+        wait_for("they are forgotten", lambda: daemon.fds() <= before + 1)
+    finally:
+        for client in clients:
+            client.sock.close()
+
+
+def test_what_is_left_of_a_connection_counts(make_daemon, pair):
+    """Connections that are over, but for what their clients do not read, are still connections."""
+    limit = 8
+    daemon = make_daemon(args=[*tls_args(pair), f"--connections={limit}", "--idle-seconds=1",
+                               "--reply-seconds=600"], cacert=str(pair[0])).start()  # fmt: skip
+    before = daemon.fds()
+    clients = [Deaf(daemon, pair[0], 2) for _ in range(limit)]
+    try:
+        # Of three descriptors each two are left.
+        wait_for("they are over", lambda: daemon.fds() <= before + 2 * limit + 1)
+        assert daemon.fds() >= before + 2 * limit
+        assert b" 200 " not in ask(daemon, pair[0])
+    finally:
+        for client in clients:
+            client.sock.close()
+    wait_for("they are forgotten", lambda: daemon.fds() <= before + 1)
+    assert b" 200 " in ask(daemon, pair[0])
+
+
 def test_renewal(make_daemon, tmp_path):
     """On SIGUSR1 new connections are shown the new certificate; old ones go on."""
     pair = make_pair(tmp_path, "pair")
