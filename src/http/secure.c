@@ -13,6 +13,7 @@
 #include "http/internal.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -259,12 +260,16 @@ void fr_secure_adopt(struct fr_server *server, int fd, const struct sockaddr *ad
                      socklen_t len)
 {
     struct secure *secure = calloc(1, sizeof *secure);
+    const int on = 1;
     int theirs = -1;
 
     if (!secure) {
         (void)close(fd);
         return;
     }
+    /* As libmicrohttpd does where it has the client's socket; without it a reply is only late.
+     */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     secure->server = server;
     secure->tls = fr_tls_hold(server->tls);
     secure->outer = fd;
