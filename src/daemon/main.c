@@ -392,6 +392,7 @@ static int start(struct daemon *daemon, struct fr_error *err)
 {
     int rc = create_parts(daemon, err);
 
+    fr_process_raise_files();
     if (rc == 0)
         rc = load_tls(daemon, err);
     if (rc == 0)

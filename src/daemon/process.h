@@ -17,6 +17,13 @@
  */
 int fr_process_prepare(void);
 
+/*
+ * Raises the soft limit of open files to the hard one: a connection over TLS takes three. For
+ * once the engine has noted what jobs are to find. Nothing here uses select(2), which such a
+ * limit is kept low for. Failure is none: fewer connections are served at a time.
+ */
+void fr_process_raise_files(void);
+
 /* A signalfd(2) for the signals that fr_process_prepare() blocks, or a negative errno. */
 int fr_process_open_signals(void);
 

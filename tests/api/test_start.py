@@ -2,6 +2,7 @@
 """What the daemon says of credentials at its start, and what it warns of."""
 
 import os
+import resource
 import subprocess
 
 import pytest
@@ -136,3 +137,15 @@ def test_secrets_are_not_taken_from_the_command_line(make_daemon):
         daemon = make_daemon(args=[f"--{name}={LONG}"]).spawn()
         wait_for("the daemon has ended", lambda: daemon.process.poll() is not None)
         assert daemon.process.returncode == 2 and LONG not in daemon.stderr()
+
+
+def test_open_files(make_daemon):
+    """The daemon may open as many as can be; its jobs find the limit that it was started with."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard // 2, hard))
+    try:
+        daemon = make_daemon().start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+    assert daemon.run(["sh", "-c", "ulimit -Sn; ulimit -Hn"])[1] == f"{hard // 2}\n{hard}\n"
