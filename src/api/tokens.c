@@ -21,7 +21,7 @@
 
 FR_DEFINE_CLEANUP(json_t *, json, json_decref);
 
-/* A token on its way to the disk, or from it. */
+/* A request that waits for the disk; of a list without the rest. */
 struct change {
     struct fr_held held;
     enum fr_role role;
@@ -54,15 +54,38 @@ static struct fr_tokens *get_tokens(struct fr_req *req)
     return tokens;
 }
 
-void fr_handle_tokens(struct fr_req *req)
+/* code: what is told if there is no answer in time. NULL with the request answered. */
+static struct change *begin(struct fr_req *req, const char *name, enum fr_code code)
 {
-    const struct fr_tokens *tokens = get_tokens(req);
+    struct change *change = calloc(1, sizeof *change);
+
+    if (!change) {
+        fr_reply_no_memory(req);
+        return NULL;
+    }
+    (void)snprintf(change->name, sizeof change->name, "%.64s", name);
+    fr_held_init(&change->held, req, code, NULL);
+    return change;
+}
+
+/* The change was not begun. */
+static void give_up(struct change *change)
+{
+    struct fr_req *req = fr_held_take(&change->held);
+
+    if (req)
+        fr_reply_no_memory(req);
+    free(change);
+}
+
+/* --- listing them --- */
+
+static void reply_list(struct fr_req *req)
+{
     struct fr_buf body = FR_BUF_INIT(FR_REPLY_MAX);
     size_t count;
+    const struct fr_token *list = fr_tokens_list(fr_api_call(req)->api->tokens, &count);
 
-    if (!tokens)
-        return;
-    const struct fr_token *list = fr_tokens_list(tokens, &count);
     fr_buf_puts(&body, "{\"tokens\":[");
     for (size_t i = 0; i < count; i++) {
         fr_buf_puts(&body, i ? ",\n" : "");
@@ -73,6 +96,33 @@ void fr_handle_tokens(struct fr_req *req)
     }
     fr_buf_puts(&body, "]}\n");
     fr_reply_json(req, 200, &body);
+}
+
+static void on_looked(void *arg, const char *text, const struct fr_error *err)
+{
+    _cleanup_(fr_cleanup_change) struct change *change = arg;
+    struct fr_req *req = fr_held_take(&change->held);
+    struct fr_error why;
+
+    (void)text;
+    if (!req)
+        return;
+    if (!err) {
+        reply_list(req);
+        return;
+    }
+    fr_error_set(&why, EIO, FR_CODE_INTERNAL, "the tokens cannot be read: %s", err->text);
+    fr_reply_problem(req, 0, &why);
+}
+
+/* Another daemon that shares the file may have changed it. */
+void fr_handle_tokens(struct fr_req *req)
+{
+    struct fr_tokens *tokens = get_tokens(req);
+    struct change *change = tokens ? begin(req, "", FR_CODE_UNAVAILABLE) : NULL;
+
+    if (change && fr_tokens_refresh(tokens, on_looked, change) < 0)
+        give_up(change);
 }
 
 /* --- making one --- */
@@ -123,29 +173,6 @@ static void check(const char *name, const char *role, double seconds, enum fr_ro
                         MOST_DAYS);
 }
 
-static struct change *begin(struct fr_req *req, const char *name)
-{
-    struct change *change = calloc(1, sizeof *change);
-
-    if (!change) {
-        fr_reply_no_memory(req);
-        return NULL;
-    }
-    (void)snprintf(change->name, sizeof change->name, "%.64s", name);
-    fr_held_init(&change->held, req, FR_CODE_OUTCOME_UNKNOWN, NULL);
-    return change;
-}
-
-/* The change was not begun. */
-static void give_up(struct change *change)
-{
-    struct fr_req *req = fr_held_take(&change->held);
-
-    if (req)
-        fr_reply_no_memory(req);
-    free(change);
-}
-
 void fr_handle_create_token(struct fr_req *req)
 {
     _cleanup_(fr_cleanup_json) json_t *fields = NULL;
@@ -169,7 +196,7 @@ void fr_handle_create_token(struct fr_req *req)
         return;
     }
     fr_problems_done(&problems);
-    struct change *change = begin(req, name);
+    struct change *change = begin(req, name, FR_CODE_OUTCOME_UNKNOWN);
     if (!change)
         return;
     change->role = wanted;
@@ -208,7 +235,7 @@ void fr_handle_revoke_token(struct fr_req *req)
         fr_reply_problem(req, 0, &err);
         return;
     }
-    struct change *change = begin(req, name);
+    struct change *change = begin(req, name, FR_CODE_OUTCOME_UNKNOWN);
     if (change && fr_tokens_revoke(tokens, name, on_revoked, change) < 0)
         give_up(change);
 }

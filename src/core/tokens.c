@@ -2,14 +2,11 @@
 #include "core/tokens.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <sys/stat.h>
-#include <time.h>
 
 #include "base/log.h"
 #include "base/loop.h"
@@ -54,7 +51,7 @@ int fr_tokens_create(uv_loop_t *loop, const char *state_dir, struct fr_tokens **
                      struct fr_error *err)
 {
     struct fr_tokens *tokens = calloc(1, sizeof *tokens);
-    int rc = -ENOMEM;
+    int rc;
 
     if (sodium_init() < 0)
         rc = fr_error_set(err, EIO, FR_CODE_INTERNAL, "libsodium cannot be initialised");
@@ -167,10 +164,12 @@ static int change_file(struct change *change)
     struct fr_tokens *tokens = change->tokens;
     _cleanup_(fr_cleanup_fd) int lock = -1;
     struct fr_token_set *set = NULL;
+    /* If this fails, what was read is not taken, and the next look is to find it. */
+    struct fr_token_mark mark;
 
     int rc = fr_token_set_lock(tokens->dir, &lock, &change->err);
     if (rc == 0)
-        rc = fr_token_set_read(tokens->dir, &set, &tokens->mark, &change->err);
+        rc = fr_token_set_read(tokens->dir, &set, &mark, &change->err);
     if (rc == 0)
         rc = change->what == MAKE ? apply_make(change, set) : apply_revoke(change, set);
     if (rc == 0)
@@ -270,17 +269,26 @@ static void add(struct change *change)
     start_next(tokens);
 }
 
+int fr_tokens_refresh(struct fr_tokens *tokens, fr_tokens_f cb, void *arg)
+{
+    struct change *change = new_change(tokens);
+
+    if (!change)
+        return -ENOMEM;
+    change->what = LOOK;
+    change->cb = cb;
+    change->arg = arg;
+    add(change);
+    return 0;
+}
+
 void fr_tokens_look(struct fr_tokens *tokens, double now)
 {
     /* A clock that was set back must not keep us from looking. */
     if (tokens->busy || (now >= tokens->looked && now < tokens->looked + LOOK_SECONDS))
         return;
     tokens->looked = now;
-    struct change *change = new_change(tokens);
-    if (!change)
-        return;
-    change->what = LOOK;
-    add(change);
+    (void)fr_tokens_refresh(tokens, NULL, NULL);
 }
 
 int fr_tokens_make(struct fr_tokens *tokens, const char *name, enum fr_role role,

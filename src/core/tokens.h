@@ -60,6 +60,12 @@ void fr_tokens_look(struct fr_tokens *tokens, double now);
 /* Done (err NULL), and on disk; or not. text: a new token's, else NULL. */
 typedef void (*fr_tokens_f)(void *arg, const char *text, const struct fr_error *err);
 
+/*
+ * Looks for changes by others now: done, or the file cannot be read. 0: cb is called once,
+ * later or at once; NULL is allowed. -ENOMEM.
+ */
+int fr_tokens_refresh(struct fr_tokens *tokens, fr_tokens_f cb, void *arg);
+
 /* Whether a name may be a token's. */
 bool fr_token_name_is_valid(const char *name);
 

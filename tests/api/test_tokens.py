@@ -269,3 +269,42 @@ def test_output_is_not_shown_to_a_token_that_was_revoked(make_daemon):
         except Exception as error:  # broken off, as it should be
             assert "IncompleteRead" in str(error) or "reset" in str(error)
     assert b"second" not in rest
+
+
+def change_as_another_daemon(daemon, *gone):
+    """Takes tokens out of the file, as a daemon that shares it would."""
+    path = tokens_file(daemon)
+    document = json.loads(path.read_text())
+    document["tokens"] = [t for t in document["tokens"] if t["name"] not in gone]
+    new = path.with_name("tokens.json.other")
+    new.touch(0o600)
+    new.write_text(json.dumps(document))
+    new.rename(path)
+
+
+def test_the_list_is_that_of_the_file(make_daemon):
+    daemon = make_daemon().start()
+    make(daemon, "a")
+    make(daemon, "b")
+    change_as_another_daemon(daemon, "a")
+    assert names(daemon) == ["b"]
+    tokens_file(daemon).write_text("{")
+    assert "damaged" in check_problem(daemon.get("/v1/tokens"), 500, "internal")["detail"]
+    tokens_file(daemon).unlink()
+    assert names(daemon) == []
+
+
+@pytest.mark.parametrize("how", ["make", "revoke"])
+def test_a_change_that_fails_hides_no_revocation(make_daemon, how):
+    daemon = make_daemon().start()
+    headers = bearer(make(daemon, "a")["token"])
+    make(daemon, "b")
+    assert daemon.get("/v1/jobs", headers=headers).status_code == 200
+    change_as_another_daemon(daemon, "a")
+    if how == "make":
+        check_problem(daemon.post("/v1/tokens", json={"name": "b"}), 409, "name-taken")
+    else:
+        check_problem(daemon.request("DELETE", "/v1/tokens/c"), 404, "not-found")
+    wait_for(
+        "the token is revoked", lambda: daemon.get("/v1/jobs", headers=headers).status_code == 401
+    )
