@@ -90,41 +90,39 @@ int fr_file_slurp(const char *path, size_t max, char **ret, bool *ret_private,
 }
 
 /* Whoever owns the directory could run anything as us. */
-static int owner_check(const char *path, struct fr_error *err)
+static int owner_check(const char *what, const char *path, struct fr_error *err)
 {
     struct stat st;
 
     if (stat(path, &st) < 0)
-        return fr_error_set(err, errno, FR_CODE_STORAGE,
-                            "The state directory %s cannot be used: %s.", path,
-                            strerror(errno));
+        return fr_error_set(err, errno, FR_CODE_STORAGE, "The %s %s cannot be used: %s.", what,
+                            path, strerror(errno));
     if (st.st_uid != geteuid() || (st.st_mode & 022))
         return fr_error_set(err, EPERM, FR_CODE_INVALID,
-                            "The state directory %s belongs to another user or can be written "
+                            "The %s %s belongs to another user or can be written "
                             "by others: use one of your own, with mode 0700.",
-                            path);
+                            what, path);
     return 0;
 }
 
-int fr_file_make_directory(const char *path, struct fr_error *err)
+int fr_file_make_directory(const char *what, const char *path, struct fr_error *err)
 {
     char part[PATH_MAX];
     size_t len = strlen(path);
 
     if (len == 0 || len > sizeof(part) - 64)
         return fr_error_set(err, ENAMETOOLONG, FR_CODE_INVALID,
-                            "The state directory's name is empty or too long.");
+                            "The name of the %s is empty or too long.", what);
     for (size_t i = 1; i <= len; i++) {
         if (path[i] != '/' && path[i] != '\0')
             continue;
         memcpy(part, path, i);
         part[i] = '\0';
         if (mkdir(part, 0700) < 0 && errno != EEXIST)
-            return fr_error_set(err, errno, FR_CODE_STORAGE,
-                                "The state directory %s cannot be made: %s.", part,
-                                strerror(errno));
+            return fr_error_set(err, errno, FR_CODE_STORAGE, "The %s %s cannot be made: %s.",
+                                what, part, strerror(errno));
     }
-    return owner_check(path, err);
+    return owner_check(what, path, err);
 }
 
 static int write_all(int fd, const char *data, size_t len)

@@ -28,9 +28,10 @@ int fr_file_slurp(const char *path, size_t max, char **ret, bool *ret_private,
 int fr_file_replace(const char *path, const char *data, size_t len, struct fr_error *err);
 
 /*
- * Makes the state directory and its parents (mode 0700) where they are missing. 0; -EPERM if it
- * belongs to somebody else or can be written by others; another negative errno with err.
+ * Makes a directory and its parents (mode 0700) where they are missing. what: how messages call
+ * it, such as "state directory". 0; -EPERM if it belongs to somebody else or can be written by
+ * others; another negative errno with err.
  */
-int fr_file_make_directory(const char *path, struct fr_error *err);
+int fr_file_make_directory(const char *what, const char *path, struct fr_error *err);
 
 #endif

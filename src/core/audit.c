@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -22,7 +23,8 @@
 struct fr_audit {
     char *path; /* NULL: standard error */
     int fd;
-    uint64_t size, max;
+    uint64_t max;
+    bool torn;       /* half a line is at the end of the file */
     bool in_trouble; /* the last line was not written, and that was said */
 };
 
@@ -51,12 +53,12 @@ static int open_file(struct fr_audit *audit, struct fr_error *err)
     if (audit->fd >= 0)
         (void)close(audit->fd);
     audit->fd = fd;
-    audit->size = (uint64_t)st.st_size;
+    audit->torn = false;
     fd = -1;
     return 0;
 }
 
-/* The directory of path is the state directory or one that somebody chose. */
+/* One that is there may be anybody's: the file itself is looked at. */
 static int make_directory_of(const char *path, struct fr_error *err)
 {
     char dir[PATH_MAX];
@@ -65,7 +67,8 @@ static int make_directory_of(const char *path, struct fr_error *err)
     if (!slash || slash == path)
         return 0;
     (void)snprintf(dir, sizeof dir, "%.*s", (int)(slash - path), path);
-    return access(dir, F_OK) == 0 ? 0 : fr_file_make_directory(dir, err);
+    return access(dir, F_OK) == 0 ? 0
+                                  : fr_file_make_directory("audit log's directory", dir, err);
 }
 
 int fr_audit_open(const char *path, uint64_t max, struct fr_audit **ret, struct fr_error *err)
@@ -102,27 +105,44 @@ void fr_audit_close(struct fr_audit *audit)
     free(audit);
 }
 
-/*
- * Where several daemons share the file, one of them renames it, and the others find another
- * file there than theirs.
- */
+/* Whether the file of that name is still ours; its size, which others add to. */
+static bool is_there(const struct fr_audit *audit, uint64_t *ret_size)
+{
+    struct stat ours, there;
+
+    if (fstat(audit->fd, &ours) < 0 || lstat(audit->path, &there) < 0 ||
+        ours.st_ino != there.st_ino || ours.st_dev != there.st_dev)
+        return false;
+    *ret_size = (uint64_t)there.st_size;
+    return true;
+}
+
+/* Of several daemons that share the file one renames it, while it has the lock. */
 static int turn_over(struct fr_audit *audit, struct fr_error *err)
 {
     char old[PATH_MAX];
-    struct stat ours, there;
+    uint64_t size;
 
     if (snprintf(old, sizeof old, "%s.1", audit->path) >= (int)sizeof old)
         return refuse(audit->path, ENAMETOOLONG, "has too long a name", err);
     if (flock(audit->fd, LOCK_EX | LOCK_NB) < 0)
         return 0; /* another daemon is at it; the next line tries again */
-    if (fstat(audit->fd, &ours) == 0 && lstat(audit->path, &there) == 0 &&
-        ours.st_ino == there.st_ino && ours.st_dev == there.st_dev &&
-        rename(audit->path, old) < 0) {
+    if (is_there(audit, &size) && rename(audit->path, old) < 0) {
         const int errnum = errno;
         (void)flock(audit->fd, LOCK_UN);
         return refuse(audit->path, errnum, "cannot be renamed", err);
     }
     return open_file(audit, err);
+}
+
+/* Another daemon, or somebody else, may have put the file away: that one is not written to. */
+static int find_file(struct fr_audit *audit, struct fr_error *err)
+{
+    uint64_t size;
+
+    if (!is_there(audit, &size))
+        return open_file(audit, err);
+    return size > audit->max ? turn_over(audit, err) : 0;
 }
 
 static void put_line(struct fr_buf *out, const struct fr_actor *actor, const struct fr_act *act)
@@ -157,20 +177,26 @@ static void put_line(struct fr_buf *out, const struct fr_actor *actor, const str
 
 static int write_line(struct fr_audit *audit, const struct fr_buf *line, struct fr_error *err)
 {
+    static char newline[] = "\n";
+    struct iovec parts[] = {{.iov_base = newline}, {line->data, line->len}};
     int rc = 0;
 
     if (fr_buf_status(line) < 0)
         return fr_error_set(err, ENOMEM, FR_CODE_INTERNAL, "a line has no memory");
-    if (audit->path && (audit->fd < 0 || audit->size > audit->max))
-        rc = turn_over(audit, err);
+    if (audit->path)
+        rc = find_file(audit, err);
     if (rc < 0)
         return rc;
-    ssize_t n = write(audit->fd, line->data, line->len);
-    if (n != (ssize_t)line->len)
-        return refuse(audit->path ? audit->path : "on standard error", n < 0 ? errno : ENOSPC,
-                      n < 0 ? strerror(errno) : "has no room left", err);
-    audit->size += line->len;
-    return 0;
+    parts[0].iov_len = audit->torn;
+    const ssize_t n = writev(audit->fd, parts, 2);
+    if (n == (ssize_t)(parts[0].iov_len + line->len)) {
+        audit->torn = false;
+        return 0;
+    }
+    if (n > 0)
+        audit->torn = (size_t)n > parts[0].iov_len;
+    return refuse(audit->path ? audit->path : "on standard error", n < 0 ? errno : ENOSPC,
+                  n < 0 ? strerror(errno) : "has no room left", err);
 }
 
 void fr_audit_put(struct fr_audit *audit, const struct fr_actor *actor,

@@ -36,9 +36,9 @@ struct fr_act {
 
 /*
  * Opens the log: a file, made with mode 0600 and its directory too, or "-", standard error. A
- * file over max bytes is renamed to PATH.1, in place of the one before, and begun anew. Links
- * are not followed. 0; -EPERM for a file that is not ours alone; another negative errno, with
- * err.
+ * file over max bytes is renamed to PATH.1, in place of the one before, and begun anew; so is
+ * one that another daemon, or anybody, has put away. Links are not followed. 0; -EPERM for a
+ * file that is not ours alone; another negative errno, with err.
  */
 int fr_audit_open(const char *path, uint64_t max, struct fr_audit **ret, struct fr_error *err);
 void fr_audit_close(struct fr_audit *audit); /* NULL is allowed */

@@ -164,7 +164,7 @@ int fr_token_set_lock(const char *dir, int *ret_fd, struct fr_error *err)
 {
     const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
     char path[PATH_MAX];
-    int rc = fr_file_make_directory(dir, err);
+    int rc = fr_file_make_directory("state directory", dir, err);
 
     if (rc < 0)
         return rc;

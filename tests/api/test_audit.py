@@ -182,10 +182,14 @@ def test_on_standard_error_and_nowhere(make_daemon):
 
 
 def test_a_file_that_was_moved(make_daemon):
-    """What is written goes on to the file that was opened: no line is lost for a name."""
+    """What comes after it begins another, as whoever puts logs away expects."""
     daemon = make_daemon().start()
     daemon.run("true")
     moved = log_of(daemon).with_name("moved")
+    wait_for("it is noted", lambda: "submitJob" in log_of(daemon).read_text())
     log_of(daemon).rename(moved)
     daemon.run("true")
-    assert moved.read_text().count("submitJob") == 2
+    wait_for("there is another", log_of(daemon).exists)
+    assert moved.read_text().count("submitJob") == 1
+    assert log_of(daemon).read_text().count("submitJob") == 1
+    assert log_of(daemon).stat().st_mode & 0o777 == 0o600

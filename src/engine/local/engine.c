@@ -229,7 +229,7 @@ static int store_open(struct fr_local *engine, struct fr_error *err)
 {
     char path[PATH_MAX];
     char *whole;
-    int rc = fr_file_make_directory(engine->state_dir, err);
+    int rc = fr_file_make_directory("state directory", engine->state_dir, err);
 
     if (rc < 0)
         return rc;
