@@ -23,14 +23,14 @@ static int check_owner(const char *path, const struct stat *st, struct fr_error 
     return 0;
 }
 
-static int open_checked(const char *path, bool *ret_private, struct fr_error *err)
+static int open_checked(const char *path, int links, bool *ret_private, struct fr_error *err)
 {
     struct stat st;
     /* Not blocking, for a FIFO in the file's place would wait for a writer for ever. */
     _cleanup_(fr_cleanup_fd) int fd =
-        open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        open(path, O_RDONLY | links | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
-    if (fd < 0 && errno == ELOOP)
+    if (fd < 0 && errno == ELOOP && links == O_NOFOLLOW)
         return fr_error_set(err, EPERM, FR_CODE_INVALID,
                             "%s is a symbolic link: give the file itself.", path);
     if (fd < 0 || fstat(fd, &st) < 0)
@@ -67,11 +67,12 @@ static int read_text(int fd, const char *path, char *text, size_t max, struct fr
     return 0;
 }
 
-int fr_file_slurp(const char *path, size_t max, char **ret, bool *ret_private,
-                  struct fr_error *err)
+/* links: O_NOFOLLOW or 0. */
+static int slurp(const char *path, int links, size_t max, char **ret, bool *ret_private,
+                 struct fr_error *err)
 {
     bool is_private = false;
-    _cleanup_(fr_cleanup_fd) int fd = open_checked(path, &is_private, err);
+    _cleanup_(fr_cleanup_fd) int fd = open_checked(path, links, &is_private, err);
 
     if (fd < 0)
         return fd;
@@ -87,6 +88,18 @@ int fr_file_slurp(const char *path, size_t max, char **ret, bool *ret_private,
     *ret = text;
     *ret_private = is_private;
     return 0;
+}
+
+int fr_file_slurp(const char *path, size_t max, char **ret, bool *ret_private,
+                  struct fr_error *err)
+{
+    return slurp(path, O_NOFOLLOW, max, ret, ret_private, err);
+}
+
+int fr_file_slurp_linked(const char *path, size_t max, char **ret, bool *ret_private,
+                         struct fr_error *err)
+{
+    return slurp(path, 0, max, ret, ret_private, err);
 }
 
 /* Whoever owns the directory could run anything as us. */

@@ -20,6 +20,10 @@
 int fr_file_slurp(const char *path, size_t max, char **ret, bool *ret_private,
                   struct fr_error *err);
 
+/* The same, but links are followed: the rest holds for the file that they lead to. */
+int fr_file_slurp_linked(const char *path, size_t max, char **ret, bool *ret_private,
+                         struct fr_error *err);
+
 /*
  * Puts a file with these bytes and mode 0600 in the place of path: whole, or not at all, also
  * if the machine stops. Not for two writers at a time. 0 or a negative errno with err; after

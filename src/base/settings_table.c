@@ -51,7 +51,8 @@ const struct fr_setting fr_settings_table[] = {
 
     {"Listening", "tls-cert", "FILE",
      "Speak TLS, 1.2 or 1.3, at every address that is no Unix socket: the certificate in PEM form, "
-     "followed by those between it and its authority. Read again on SIGUSR1, like the key.",
+     "followed by those between it and its authority. Read again on SIGUSR1, like the key. Links are "
+     "followed to both.",
      {"FLUX_RESTD_TLS_CERT"}, STRING(tls_cert)},
     {"Listening", "tls-key", "FILE",
      "The certificate's key in PEM form, which no other user may be able to read (mode 0600).",

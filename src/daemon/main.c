@@ -59,7 +59,10 @@ static void tell_manager(int rc)
 
 /* --- the certificate --- */
 
-/* Reads it, for the first time or again. */
+/*
+ * Reads it, for the first time or again. What renews certificates often does so behind links
+ * (certbot, Kubernetes): those are followed.
+ */
 static int load_tls(struct daemon *daemon, struct fr_error *err)
 {
     const struct fr_settings *settings = &daemon->settings;
@@ -69,9 +72,9 @@ static int load_tls(struct daemon *daemon, struct fr_error *err)
 
     if (!settings->tls_cert)
         return 0;
-    int rc = fr_file_slurp(settings->tls_cert, TLS_FILE_MAX, &cert, &is_private, err);
+    int rc = fr_file_slurp_linked(settings->tls_cert, TLS_FILE_MAX, &cert, &is_private, err);
     if (rc == 0)
-        rc = fr_file_slurp(settings->tls_key, TLS_FILE_MAX, &key, &is_private, err);
+        rc = fr_file_slurp_linked(settings->tls_key, TLS_FILE_MAX, &key, &is_private, err);
     if (rc < 0)
         return rc;
     if (is_private)

@@ -303,10 +303,28 @@ def test_a_key_that_others_can_read(make_daemon, tmp_path):
         check_refused(make_daemon, tls_args(pair), "chmod 600")
 
 
-def test_a_key_behind_a_link(make_daemon, tmp_path, pair):
+def test_a_key_behind_a_link(make_daemon, tmp_path):
+    """As certbot and Kubernetes have it: renewed by another link. The file itself is judged."""
+    first, second = make_pair(tmp_path, "first"), make_pair(tmp_path, "second")
+    links = tmp_path / "cert", tmp_path / "key"
+    for link, target in zip(links, first, strict=True):
+        link.symlink_to(target)
+    daemon = make_daemon(args=tls_args(links), cacert=str(first[0])).start()
+    for link, target in zip(links, second, strict=True):
+        link.unlink()
+        link.symlink_to(target)
+    os.kill(daemon.pid, signal.SIGUSR1)
+    wait_for("it says so", lambda: "read the certificate again" in daemon.stderr())
+    assert serial(daemon, second[0])
+    daemon.session.verify = str(second[0])
+    second[1].chmod(0o640)
+    check_refused(make_daemon, tls_args(links), "chmod 600")
+
+
+def test_a_link_that_leads_in_a_circle(make_daemon, tmp_path, pair):
     link = tmp_path / "link"
-    link.symlink_to(pair[1])
-    check_refused(make_daemon, tls_args((pair[0], link)), "symbolic link")
+    link.symlink_to(link)
+    check_refused(make_daemon, tls_args((pair[0], link)), "Too many levels")
 
 
 def test_a_port_that_speaks_no_tls_is_told_of(make_daemon, pair, tmp_path):
