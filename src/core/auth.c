@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-3.0-only
 #include "core/auth.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <pwd.h>
 #include <sodium.h>
@@ -12,8 +11,8 @@
 #include <unistd.h>
 
 #include "base/loop.h"
-#include "base/text.h"
 #include "base/util.h"
+#include "core/hosts.h"
 #include "core/jwt.h"
 #include "core/sign_ins.h"
 
@@ -22,8 +21,7 @@ FR_DEFINE_CLEANUP(json_t *, json, json_decref);
 #define DIGEST_BYTES crypto_generichash_BYTES
 #define MARK_BYTES crypto_shorthash_siphashx24_BYTES
 #define CREDENTIALS_MAX 1024 /* bytes of "user:token", longer ones are refused */
-#define HOSTS_MAX 64
-#define KNOWN_SLOTS 64 /* a power of two */
+#define KNOWN_SLOTS 64       /* a power of two */
 
 /* An Authorization header that was right. */
 struct known {
@@ -45,42 +43,13 @@ struct fr_auth {
     char *secret_key;                       /* NULL: no access tokens */
     unsigned char access_key[DIGEST_BYTES]; /* for those that we make */
     double access_seconds;
-    char *hosts[HOSTS_MAX + 1];
+    struct fr_hosts hosts;
 };
 
 static void digest(const struct fr_auth *auth, const char *text, size_t len, unsigned char *out)
 {
     crypto_generichash(out, DIGEST_BYTES, (const unsigned char *)text, len, auth->key,
                        sizeof auth->key);
-}
-
-static int add_host(struct fr_auth *auth, const char *host)
-{
-    size_t n = 0;
-
-    while (auth->hosts[n])
-        n++;
-    if (n == HOSTS_MAX)
-        return -E2BIG;
-    auth->hosts[n] = strdup(host);
-    return auth->hosts[n] ? 0 : -ENOMEM;
-}
-
-static int set_hosts(struct fr_auth *auth, char *const *allow_hosts)
-{
-    char name[256] = "";
-    int rc = add_host(auth, "localhost");
-
-    if (rc == 0 && gethostname(name, sizeof name - 1) == 0 && name[0])
-        rc = add_host(auth, name);
-    char *dot = strchr(name, '.');
-    if (rc == 0 && dot) {
-        *dot = '\0';
-        rc = add_host(auth, name);
-    }
-    for (size_t i = 0; rc == 0 && allow_hosts && allow_hosts[i]; i++)
-        rc = add_host(auth, allow_hosts[i]);
-    return rc;
 }
 
 static int set_uid_name(struct fr_auth *auth)
@@ -140,7 +109,7 @@ static int fill(struct fr_auth *auth, const struct fr_auth_options *options)
         rc = set_secret_key(auth, options);
     if (rc == 0 && options->sign_ins)
         rc = fr_sign_ins_create(options->sign_ins, &auth->sign_ins);
-    return rc == 0 ? set_hosts(auth, options->allow_hosts) : rc;
+    return rc == 0 ? fr_hosts_set(&auth->hosts, options->allow_hosts) : rc;
 }
 
 int fr_auth_create(const struct fr_auth_options *options, struct fr_auth **ret,
@@ -182,8 +151,7 @@ void fr_auth_free(struct fr_auth *auth)
 {
     if (!auth)
         return;
-    for (size_t i = 0; auth->hosts[i]; i++)
-        free(auth->hosts[i]);
+    fr_hosts_done(&auth->hosts);
     free(auth->uid_name);
     fr_sign_ins_free(auth->sign_ins);
     if (auth->secret_key)
@@ -452,7 +420,8 @@ static int check_authorization(struct fr_auth *auth, const struct fr_peer *peer,
         memcpy(known->sum, sum, sizeof sum);
         known->version = version;
         known->who = *ret;
-    } else if (rc != -EKEYEXPIRED) {
+    } else if (rc == -EKEYREVOKED || (rc != -EKEYEXPIRED && fr_auth_has_credentials(auth))) {
+        /* Where there is nothing to guess, a client may send what it has for another server. */
         note_failed(auth, peer, sum);
     }
     return rc;
@@ -551,19 +520,6 @@ int fr_auth_exchange(struct fr_auth *auth, const struct fr_peer *peer,
     return 0;
 }
 
-/* The name out of a Host header, without the dot that ends an absolute one. */
-static bool split_host(const char *host, char *name, size_t size)
-{
-    const char *port;
-
-    if (!fr_text_split_host(host, name, size, &port) || (*port && !fr_text_is_port(port)))
-        return false;
-    size_t len = strlen(name);
-    if (len > 1 && name[len - 1] == '.')
-        name[len - 1] = '\0';
-    return true;
-}
-
 const char *fr_identified_word(enum fr_identified method)
 {
     static const char *const words[] = {
@@ -577,22 +533,5 @@ const char *fr_identified_word(enum fr_identified method)
 
 int fr_auth_check_host(const struct fr_auth *auth, const char *host, struct fr_error *err)
 {
-    char name[256];
-    struct in6_addr addr;
-
-    if (!host)
-        return 0;
-    if (split_host(host, name, sizeof name)) {
-        /* An address cannot be rebound: whoever has it in the address bar is talking to us. */
-        if (inet_pton(AF_INET, name, &addr) == 1 || inet_pton(AF_INET6, name, &addr) == 1)
-            return 0;
-        for (size_t i = 0; auth->hosts[i]; i++)
-            if (strcasecmp(name, auth->hosts[i]) == 0)
-                return 0;
-    }
-    return fr_error_set(
-        err, EPERM, FR_CODE_HOST,
-        "the request was sent to the name \"%.200s\", which this server does not "
-        "serve; start it with --allow-host to serve that name too",
-        host);
+    return fr_hosts_check(&auth->hosts, host, err);
 }

@@ -337,6 +337,22 @@ def test_a_forgotten_script_shuts_nobody_out(make_daemon):
     assert daemon.get("/v1/jobs", auth=BASIC).status_code == 200
 
 
+def test_what_is_sent_where_no_credentials_are_set_is_no_guess(make_daemon):
+    """It may be meant for another server, and its user needs none here. A token of ours is."""
+    daemon = make_daemon().start()
+    for number in range(30):
+        assert guess(daemon, number).status_code == 200
+        bearer = {"Authorization": f"Bearer of-another-{number}"}
+        assert daemon.get("/v1/jobs", headers=bearer).status_code == 200
+    assert daemon.post("/v1/tokens", json={"name": "ours"}).status_code == 201
+    assert daemon.request("DELETE", "/v1/tokens/ours").status_code == 200
+    seen = [
+        daemon.get("/v1/jobs", headers={"Authorization": f"Bearer frt_{number}"}).status_code
+        for number in range(30)
+    ]
+    assert seen[:10] == [401] * 10 and seen[-1] == 429
+
+
 @as_root
 def test_guessing_shuts_out_the_guesser_alone(make_daemon):
     daemon = make_daemon(env=CREDENTIALS).start()
