@@ -5,7 +5,6 @@
  * DataTables sends many parameters of its own; those that mean nothing here are ignored.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/api.h"

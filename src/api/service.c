@@ -5,14 +5,11 @@
 #include <errno.h>
 
 #include "api/api.h"
-#include "api/body.h"
 #include "api/handlers.h"
 #include "api/problem.h"
 #include "base/loop.h"
 #include "base/util.h"
 #include "base/version.h"
-
-FR_DEFINE_CLEANUP(json_t *, json, json_decref);
 
 static void put_features(const struct fr_engine_ops *ops, struct fr_buf *body)
 {

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "base/util.h"
 
 #define SETS 256 /* a power of two */
 #define WAYS 4

@@ -13,7 +13,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/text.h"
 #include "base/util.h"
 
 #define SOCKETS_MAX 64

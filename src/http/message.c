@@ -100,13 +100,6 @@ const char *fr_req_body(const struct fr_req *req, size_t *ret_len)
     return req->body.data ? req->body.data : "";
 }
 
-char *fr_req_take_body(struct fr_req *req, size_t *ret_len)
-{
-    char *data = NULL;
-
-    return fr_buf_take(&req->body, &data, ret_len) < 0 ? NULL : data;
-}
-
 void fr_req_stream_body(struct fr_req *req,
                         void (*data)(void *arg, const char *data, size_t len), void *arg)
 {

@@ -79,12 +79,6 @@ void fr_req_query_each(const struct fr_req *req,
 const char *fr_req_body(const struct fr_req *req, size_t *ret_len);
 
 /*
- * Takes the body over: the caller frees it. NULL: no memory. fr_req_body() is empty from then
- * on.
- */
-char *fr_req_take_body(struct fr_req *req, size_t *ret_len);
-
-/*
  * In the admit hook: the body is to be handed on as it comes, all of each piece, and is neither
  * kept nor limited in size; the handle hook still comes when it is whole. Set fr_req_on_gone()
  * too, which runs also if the body does not come to its end.
